@@ -1,0 +1,1 @@
+//! Simulated Cisco Umbrella and ConnectWise PSA services.

@@ -1,0 +1,1 @@
+//! psasync keeps ConnectWise PSA configuration records in step with Cisco Umbrella.

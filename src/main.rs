@@ -1,0 +1,3 @@
+//! The `psasync` binary.
+
+fn main() {}
