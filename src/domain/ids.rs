@@ -1,0 +1,85 @@
+//! Identifiers, one type each, so that a company can never be passed where an organization is meant.
+
+use std::fmt;
+
+use serde::Serialize;
+
+macro_rules! numeric_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+numeric_id!(
+    /// An Umbrella customer organization. Wire: `customerId`, `organization.id`.
+    OrgId
+);
+numeric_id!(
+    /// The numeric record id of a ConnectWise company. Never edited by users, unlike its [`PsaId`].
+    CompanyId
+);
+numeric_id!(
+    /// A ConnectWise configuration.
+    RecordId
+);
+numeric_id!(
+    /// A custom question of a configuration type. Differs from tenant to tenant.
+    QuestionId
+);
+numeric_id!(
+    /// A ConnectWise configuration type.
+    TypeId
+);
+numeric_id!(
+    /// A ConnectWise configuration status or company status.
+    StatusId
+);
+
+/// The `identifier` of a ConnectWise company as the mapping spells it.
+///
+/// Two of them name the same company when their [`key`](Self::key)s are equal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct PsaId(String);
+
+impl PsaId {
+    /// Takes an identifier, without the white space around it. `None` when nothing is left.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    /// The identifier as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What identifiers are matched by: exact but for case and surrounding white space.
+    #[must_use]
+    pub fn key(&self) -> String {
+        psa_key(&self.0)
+    }
+}
+
+/// The [`PsaId::key`] of an identifier that comes from ConnectWise.
+#[must_use]
+pub fn psa_key(identifier: &str) -> String {
+    identifier.trim().to_lowercase()
+}
+
+impl fmt::Display for PsaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,135 @@
+//! What Umbrella says about one organization. Every group of fields carries its own completeness.
+
+use super::finding::Reason;
+
+/// Something that was read, or the reason why it was not. What was not read is never 0, empty or absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading<T> {
+    /// The complete answer.
+    Read(T),
+    /// No complete answer: the field keeps what it says.
+    Unread(Unread),
+}
+
+/// Why something was not read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unread {
+    /// The reason code that a person sees.
+    pub reason: Reason,
+    /// What happened, for a person.
+    pub sentence: String,
+}
+
+impl Unread {
+    /// A report that failed, was refused or came in part.
+    #[must_use]
+    pub fn report(sentence: impl Into<String>) -> Self {
+        Self { reason: Reason::ReportUnread, sentence: sentence.into() }
+    }
+}
+
+impl<T> Reading<T> {
+    /// What was read.
+    pub fn read(&self) -> Option<&T> {
+        match self {
+            Self::Read(value) => Some(value),
+            Self::Unread(_) => None,
+        }
+    }
+
+    /// Converts what was read, and passes on why something was not.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Reading<U> {
+        match self {
+            Self::Read(value) => Reading::Read(convert(value)),
+            Self::Unread(unread) => Reading::Unread(unread),
+        }
+    }
+}
+
+impl<T> From<Result<T, Unread>> for Reading<T> {
+    fn from(result: Result<T, Unread>) -> Self {
+        match result {
+            Ok(value) => Self::Read(value),
+            Err(unread) => Self::Unread(unread),
+        }
+    }
+}
+
+/// The networks or the roaming agents of an organization, from one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// How many there are.
+    pub total: u64,
+    /// How many had traffic in the 7 days before the scheduled time.
+    pub active: u64,
+    /// The names of the others, as Umbrella spells them, unescaped.
+    pub inactive: Vec<String>,
+}
+
+/// Threats of one category, over a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Threats {
+    /// Distinct blocked domains. Wire: `summary.domains`.
+    pub sites: u64,
+    /// Blocked requests. Wire: `summary.requestsblocked`.
+    pub requests: u64,
+}
+
+/// A content category with its DNS requests over a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CategoryRequests {
+    /// Wire: `category.label`, unescaped.
+    pub name: String,
+    /// Wire: `count`.
+    pub requests: u64,
+}
+
+/// What the six "Last Month" fields are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonthMetrics {
+    /// DNS requests.
+    pub queries: Reading<u64>,
+    /// Category Malware (67), blocked.
+    pub malware: Reading<Threats>,
+    /// Category Command and Control (65), blocked.
+    pub botnet: Reading<Threats>,
+    /// Allowed domains, most requests first.
+    pub top_domains: Reading<Vec<String>>,
+    /// Blocked domains, most requests first.
+    pub top_domains_blocked: Reading<Vec<String>>,
+    /// Content categories that are not deprecated, most requests first.
+    pub top_categories: Reading<Vec<CategoryRequests>>,
+}
+
+impl MonthMetrics {
+    /// Nothing was read, all for the same reason.
+    #[must_use]
+    pub fn unread(why: &Unread) -> Self {
+        fn all<T>(why: &Unread) -> Reading<T> {
+            Reading::Unread(why.clone())
+        }
+        Self {
+            queries: all(why),
+            malware: all(why),
+            botnet: all(why),
+            top_domains: all(why),
+            top_domains_blocked: all(why),
+            top_categories: all(why),
+        }
+    }
+}
+
+/// Everything that Umbrella says about one organization in one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// Package name.
+    pub package: Reading<String>,
+    /// Licensed seats.
+    pub seats: Reading<u64>,
+    /// Identities of type network.
+    pub networks: Reading<Presence>,
+    /// Identities of types roaming and anyconnect.
+    pub agents: Reading<Presence>,
+    /// The values of the window.
+    pub month: MonthMetrics,
+}

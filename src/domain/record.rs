@@ -1,0 +1,56 @@
+//! Records: ConnectWise configurations of psasync's type.
+
+use chrono::{DateTime, Utc};
+
+use super::answer::Stored;
+use super::field::{FieldId, FieldMap};
+use super::ids::{CompanyId, OrgId, RecordId, StatusId};
+
+/// A record as ConnectWise has it. Answers to questions that are not among the 16 are not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The configuration's id.
+    pub id: RecordId,
+    /// The company that owns it.
+    pub company_id: CompanyId,
+    /// Its status, if it has one.
+    pub status_id: Option<StatusId>,
+    /// A foreign key of ours or of somebody else; may be empty. Wire: `deviceIdentifier`.
+    pub device_identifier: String,
+    /// Creation time in UTC. Wire: `_info.dateEntered`; `None` where the service did not say.
+    pub created_at: Option<DateTime<Utc>>,
+    /// What the 16 fields say.
+    pub answers: FieldMap<Stored>,
+    /// Whether a question of type Password belongs to it: such an answer would be destroyed by writing it back.
+    pub has_password: bool,
+}
+
+impl Record {
+    /// The organization that the record says it is about.
+    #[must_use]
+    pub fn organization(&self) -> RecordOrganization {
+        let answer = &self.answers[FieldId::OrganizationId];
+        match (answer.text(), answer.number()) {
+            (None, _) => RecordOrganization::Nobody,
+            (Some(_), Some(id)) => RecordOrganization::Known(OrgId(id)),
+            (Some(_), None) => RecordOrganization::Unreadable,
+        }
+    }
+}
+
+/// Whom a record's "Organization Id" names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordOrganization {
+    /// The question has no answer.
+    Nobody,
+    /// This organization.
+    Known(OrgId),
+    /// Something that is no organization id; nobody's record to write.
+    Unreadable,
+}
+
+/// The `deviceIdentifier` that psasync gives a record where it is empty.
+#[must_use]
+pub fn device_identifier(organization: OrgId) -> String {
+    format!("umbrella:{organization}")
+}
