@@ -5,4 +5,8 @@
 pub mod clock;
 pub mod domain;
 pub mod secret;
+
+pub mod resolve;
 pub mod translate;
+
+pub mod plan;

@@ -14,4 +14,5 @@ pub mod organization;
 pub mod question;
 pub mod record;
 pub mod snapshot;
+pub mod waiver;
 pub mod window;

@@ -1,0 +1,162 @@
+//! Guards: what keeps a surprising plan from being carried out.
+//!
+//! [`approve`] is the only way to an [`ApprovedPlan`], and nothing writes to ConnectWise without one.
+
+use std::fmt;
+
+use crate::domain::finding::{Reason, Severity};
+use crate::domain::ids::PsaId;
+use crate::domain::waiver::{Rule, Waivers};
+
+use super::{Action, LinePlan, Plan, Policy};
+
+/// Fewer companies than this never refuse a run, whatever their share.
+const REFUSING_COMPANIES_MIN: usize = 5;
+
+/// The limits of the guards. Configuration: `[guards]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// More creates than this are all held back.
+    pub creates_max: usize,
+    /// Whether a group of fields is held back when its guarded number falls from above 0 to 0.
+    pub hold_zero_drop: bool,
+    /// Of the companies with a record: more such falls refuse the run.
+    pub zeroed_percent_max: u8,
+    /// Of the mapped organizations: more missing ones refuse the run.
+    pub missing_orgs_percent_max: u8,
+}
+
+/// A plan that every guard let pass.
+#[derive(Debug)]
+pub struct ApprovedPlan(Plan);
+
+impl ApprovedPlan {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.0
+    }
+}
+
+/// Why a run is refused as a whole, before anything is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule that refuses, as `--approve` takes it.
+    pub rule: Rule,
+    /// The configuration key that changes the rule for good.
+    pub key: &'static str,
+    /// What was measured.
+    pub measured: Share,
+    /// The limit in percent.
+    pub limit_percent: u8,
+    /// What the companies have in common.
+    pub what: &'static str,
+    /// The companies.
+    pub companies: Vec<PsaId>,
+}
+
+/// A part of a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// How many.
+    pub part: usize,
+    /// Of how many.
+    pub whole: usize,
+}
+
+impl Share {
+    fn exceeds(self, percent: u8) -> bool {
+        self.part >= REFUSING_COMPANIES_MIN && self.part * 100 > usize::from(percent) * self.whole
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Share { part, whole } = self.measured;
+        write!(
+            f,
+            "refused by `{}`: {} for {part} of {whole} companies ({} %), the limit is {} %",
+            self.rule,
+            self.what,
+            part * 100 / whole.max(1),
+            self.limit_percent
+        )
+    }
+}
+
+/// Lets the plan pass, or says why the run is refused.
+///
+/// # Errors
+/// The plan comes back with the refusal, so that it can still be shown.
+pub fn approve(plan: Plan, limits: &Limits, waivers: &Waivers) -> Result<ApprovedPlan, Box<(Plan, Refusal)>> {
+    let refusal = refusals(&plan, limits).find(|refusal| !waivers.allow(refusal.rule));
+    match refusal {
+        None => Ok(ApprovedPlan(plan)),
+        Some(refusal) => Err(Box::new((plan, refusal))),
+    }
+}
+
+fn refusals(plan: &Plan, limits: &Limits) -> impl Iterator<Item = Refusal> {
+    [missing_organizations(plan, limits), zeroed(plan, limits)].into_iter().flatten()
+}
+
+fn missing_organizations(plan: &Plan, limits: &Limits) -> Option<Refusal> {
+    let is_missing = |line: &&LinePlan| {
+        line.findings.iter().any(|finding| {
+            finding.reason == Reason::OrganizationNotFound && finding.severity == Severity::Failure
+        })
+    };
+    let is_active = |line: &&LinePlan| {
+        !line.findings.iter().any(|finding| matches!(finding.reason, Reason::Paused | Reason::Ended))
+    };
+    let measured = Share {
+        part: plan.lines.iter().filter(is_missing).count(),
+        whole: plan.lines.iter().filter(is_active).count(),
+    };
+    measured.exceeds(limits.missing_orgs_percent_max).then(|| Refusal {
+        rule: Rule::MaxMissingOrgsPercent,
+        key: "guards.max_missing_orgs_percent",
+        measured,
+        limit_percent: limits.missing_orgs_percent_max,
+        what: "Umbrella no longer lists the organization",
+        companies: companies(plan, is_missing),
+    })
+}
+
+fn zeroed(plan: &Plan, limits: &Limits) -> Option<Refusal> {
+    let has_record = |line: &&LinePlan| line.destination.is_some() && line.action != Action::Create;
+    let is_zeroed = |line: &&LinePlan| !line.falls.is_empty();
+    let measured = Share {
+        part: plan.lines.iter().filter(is_zeroed).count(),
+        whole: plan.lines.iter().filter(has_record).count(),
+    };
+    measured.exceeds(limits.zeroed_percent_max).then(|| Refusal {
+        rule: Rule::MaxZeroedPercent,
+        key: "guards.max_zeroed_percent",
+        measured,
+        limit_percent: limits.zeroed_percent_max,
+        what: "a guarded number fell to 0",
+        companies: companies(plan, is_zeroed),
+    })
+}
+
+fn companies(plan: &Plan, included: impl Fn(&&LinePlan) -> bool) -> Vec<PsaId> {
+    plan.lines.iter().filter(included).map(|line| line.line.psa_id.clone()).collect()
+}
+
+/// Holds back every create when there are more than the limit. Updates go on.
+///
+/// Not applied while no record of the type exists at all: the first run of an installation creates them all.
+pub(super) fn hold_creates(plan: &mut Plan, has_records: bool, policy: &Policy<'_>) {
+    let creates = plan.lines.iter().filter(|line| line.action == Action::Create).count();
+    let limit = policy.limits.creates_max;
+    if creates <= limit || !has_records || policy.waivers.allow(Rule::MaxCreates) {
+        return;
+    }
+    for line in plan.lines.iter_mut().filter(|line| line.action == Action::Create) {
+        let sentence = format!("not created: {creates} new records, the limit is {limit}");
+        line.findings.push(line.line.finding(Reason::MaxCreates, sentence));
+        line.action = Action::Leave;
+        line.fields.clear();
+        line.destination = None;
+    }
+}

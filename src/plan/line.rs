@@ -1,0 +1,178 @@
+//! One mapping line: which fields change, which are kept, and why.
+
+use std::collections::BTreeMap;
+
+use crate::domain::answer::{Answer, Stored};
+use crate::domain::field::{FieldMap, Group};
+use crate::domain::finding::{Finding, Reason};
+use crate::domain::mapping::MappingLine;
+use crate::domain::metrics::Unread;
+use crate::domain::question::{QuestionMap, QuestionMatch};
+use crate::domain::record::Record;
+use crate::domain::waiver::Rule;
+use crate::resolve::{ResolvedLine, Target};
+use crate::translate::Desired;
+
+use super::{Action, Destination, FieldChange, Informed, LinePlan, Policy, SecondSource, Setup};
+
+/// The groups whose guarded number would fall from above 0 to 0.
+#[must_use]
+pub fn falls(record: Option<&Record>, desired: &FieldMap<Desired>) -> Vec<Group> {
+    let Some(record) = record else { return Vec::new() };
+    Group::ALL
+        .into_iter()
+        .filter(|group| {
+            let guarded = group.guarded();
+            desired[guarded] == Desired::Set(Answer::Number(0))
+                && record.answers[guarded].number().is_some_and(|old| old > 0)
+        })
+        .collect()
+}
+
+pub(super) fn plan_line(informed: Informed, setup: &Setup<'_>, policy: &Policy<'_>) -> LinePlan {
+    let Informed { line: ResolvedLine { line, target, mut findings }, desired, second_sources } = informed;
+    let (Some(target), Some(desired)) = (target, desired) else { return left_alone(line, findings) };
+    if target.record.is_none() && !setup.has_default_status {
+        let sentence = "no configuration status is flagged as default";
+        findings.push(line.finding(Reason::NoDefaultStatus, sentence));
+        return left_alone(line, findings);
+    }
+    let falls = falls(target.record.as_ref(), &desired);
+    let held = hold(&line, &falls, &second_sources, policy, &mut findings);
+    let destination = destination(&target);
+    let fields = changes(&desired, &destination.expected, &held, setup.questions);
+    findings.extend(kept(&line, &desired, setup.questions));
+    findings.extend(left_out(&line, setup.questions));
+    let action = action(&target, &destination, &fields, policy);
+    LinePlan { line, action, destination: Some(destination), fields, findings, falls }
+}
+
+fn left_alone(line: MappingLine, findings: Vec<Finding>) -> LinePlan {
+    let (fields, falls) = (Vec::new(), Vec::new());
+    LinePlan { line, action: Action::Leave, destination: None, fields, findings, falls }
+}
+
+fn destination(target: &Target) -> Destination {
+    let record = target.record.as_ref();
+    Destination {
+        company_id: target.company_id,
+        expected: record
+            .map_or_else(|| FieldMap::from_fn(|_| Stored::EMPTY), |record| record.answers.clone()),
+        sets_device_identifier: record.is_none_or(|record| record.device_identifier.trim().is_empty()),
+        window: target.window,
+    }
+}
+
+fn action(target: &Target, destination: &Destination, fields: &[FieldChange], policy: &Policy<'_>) -> Action {
+    match &target.record {
+        None => Action::Create,
+        Some(record) if !fields.is_empty() || destination.sets_device_identifier => Action::Update(record.id),
+        Some(record) if policy.touch_unchanged => Action::Touch(record.id),
+        Some(_) => Action::Leave,
+    }
+}
+
+/// The groups that keep their old answers, because a guarded number fell to 0 and nobody confirms it.
+fn hold(
+    line: &MappingLine,
+    falls: &[Group],
+    second_sources: &BTreeMap<Group, SecondSource>,
+    policy: &Policy<'_>,
+    findings: &mut Vec<Finding>,
+) -> Vec<Group> {
+    if !policy.limits.hold_zero_drop || policy.waivers.allow(Rule::ValueFellToZero) {
+        return Vec::new();
+    }
+    let mut held = Vec::new();
+    for &group in falls {
+        let guarded = group.guarded();
+        match second_sources.get(&group) {
+            Some(SecondSource::Confirms) => {
+                let sentence = format!("{guarded} fell to 0; a second report says so, too");
+                findings.push(line.finding(Reason::ZeroConfirmed, sentence));
+            }
+            other => {
+                let why = match other {
+                    Some(SecondSource::DoesNot { sentence }) => sentence.as_str(),
+                    _ => "there is no second source",
+                };
+                let sentence = format!("{guarded} fell to 0 and keeps its old answer: {why}");
+                findings.push(line.finding(Reason::ValueFellToZero, sentence));
+                held.push(group);
+            }
+        }
+    }
+    held
+}
+
+fn changes(
+    desired: &FieldMap<Desired>,
+    expected: &FieldMap<Stored>,
+    held: &[Group],
+    questions: &QuestionMap,
+) -> Vec<FieldChange> {
+    desired
+        .iter()
+        .filter(|(field, _)| is_writable(&questions[*field]))
+        .filter(|(field, _)| !field.spec().group.is_some_and(|group| held.contains(&group)))
+        .filter_map(|(field, desired)| match desired {
+            Desired::Set(new) if !is_said(&expected[field], new) => {
+                Some(FieldChange { field, old: expected[field].clone(), new: new.clone() })
+            }
+            Desired::Set(_) | Desired::Keep(_) | Desired::Stamp => None,
+        })
+        .collect()
+}
+
+/// Whether the record says it already, as far as ConnectWise can store it.
+fn is_said(stored: &Stored, desired: &Answer) -> bool {
+    stored.says(desired) || stored.is_altered_form_of(desired)
+}
+
+fn is_writable(question: &QuestionMatch) -> bool {
+    matches!(question, QuestionMatch::Found { .. } | QuestionMatch::Missing)
+}
+
+/// One finding for each reason why fields were not read, naming the fields.
+fn kept(line: &MappingLine, desired: &FieldMap<Desired>, questions: &QuestionMap) -> Vec<Finding> {
+    let mut fields_by_reason: Vec<(&Unread, Vec<&str>)> = Vec::new();
+    for (field, desired) in desired.iter() {
+        let Desired::Keep(unread) = desired else { continue };
+        if questions[field] == QuestionMatch::Inactive {
+            continue;
+        }
+        match fields_by_reason.iter_mut().find(|(known, _)| *known == unread) {
+            Some((_, fields)) => fields.push(field.question()),
+            None => fields_by_reason.push((unread, vec![field.question()])),
+        }
+    }
+    fields_by_reason
+        .into_iter()
+        .map(|(unread, fields)| {
+            line.finding(unread.reason, format!("{} not read: {}", fields.join(", "), unread.sentence))
+        })
+        .collect()
+}
+
+/// Fields whose question cannot be written, other than those that an administrator switched off.
+fn left_out(line: &MappingLine, questions: &QuestionMap) -> Vec<Finding> {
+    questions
+        .iter()
+        .filter_map(|(field, question)| match question {
+            QuestionMatch::Found { .. } | QuestionMatch::Missing | QuestionMatch::Inactive => None,
+            QuestionMatch::Ambiguous => Some((
+                Reason::QuestionAmbiguous,
+                format!("{field} left out: several active questions have this text"),
+            )),
+            QuestionMatch::NearMatch { text } => Some((
+                Reason::QuestionNearMatch,
+                format!("{field} left out: the question \"{text}\" is almost the same"),
+            )),
+            QuestionMatch::Unfit { field_type } => Some((
+                Reason::QuestionTypeUnfit,
+                format!("{field} left out: its question has the type {field_type}"),
+            )),
+        })
+        .map(|(reason, sentence)| line.finding(reason, sentence))
+        .collect()
+}

@@ -1,0 +1,275 @@
+//! Decides what has to change.
+//!
+//! [`plan`] compares what Umbrella says with what ConnectWise has, and returns a [`Plan`]. It reads no clock, no network and no disk:
+//! the same input always gives the same plan, in the same order, with the same digest.
+//!
+//! # What a plan never contains
+//! * A change derived from a partial read: such a field is [kept](Desired::Keep).
+//! * A change to a record of another organization: [`resolve`](crate::resolve) gives no target for it.
+//! * An answer to a question that is not among the 16.
+
+mod digest;
+pub mod guard;
+mod line;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::answer::{Answer, Stored};
+use crate::domain::field::{FieldId, FieldMap, Group};
+use crate::domain::finding::{Bucket, Finding, Reason};
+use crate::domain::ids::{CompanyId, RecordId};
+use crate::domain::mapping::MappingLine;
+use crate::domain::question::{QuestionMap, QuestionMatch};
+use crate::domain::window::Window;
+use crate::resolve::ResolvedLine;
+use crate::translate::Desired;
+
+pub use digest::PlanDigest;
+pub use line::falls;
+
+/// A change to the configuration type itself. Comes before all records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetupChange {
+    /// Create the configuration type.
+    CreateType {
+        /// Its name.
+        name: String,
+    },
+    /// Create the question of a field.
+    CreateQuestion(FieldId),
+}
+
+/// What happens to a company's record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It is created.
+    Create,
+    /// Some of its answers change.
+    Update(RecordId),
+    /// Nothing of it changes but Last Updated.
+    Touch(RecordId),
+    /// Nothing is written.
+    Leave,
+}
+
+/// A field that will say something else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldChange {
+    /// The field.
+    pub field: FieldId,
+    /// What it says now.
+    pub old: Stored,
+    /// What it will say.
+    pub new: Answer,
+}
+
+/// Where a write goes, and what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The company that owns the record.
+    pub company_id: CompanyId,
+    /// What the 16 fields said when the plan was made; all empty for a record that does not exist.
+    pub expected: FieldMap<Stored>,
+    /// Whether the record's `deviceIdentifier` is empty and gets ours.
+    pub sets_device_identifier: bool,
+    /// What the "Last Month" fields cover.
+    pub window: Option<Window>,
+}
+
+/// What the plan says about one mapping line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinePlan {
+    /// The line, with the company and the organization.
+    pub line: MappingLine,
+    /// What happens to the record.
+    pub action: Action,
+    /// Where it happens; `None` exactly when the company was left alone before its record was looked at.
+    pub destination: Option<Destination>,
+    /// The fields that change, in order. Last Updated is never among them.
+    pub fields: Vec<FieldChange>,
+    /// What a person should know.
+    pub findings: Vec<Finding>,
+    /// Groups whose guarded number fell from above 0 to 0, whatever became of them.
+    pub falls: Vec<Group>,
+}
+
+impl LinePlan {
+    /// Where the line is counted if everything is written as planned.
+    #[must_use]
+    pub fn bucket(&self) -> Bucket {
+        bucket_of(&self.findings).unwrap_or(match self.action {
+            Action::Create => Bucket::Created,
+            Action::Update(_) => Bucket::Updated,
+            Action::Touch(_) | Action::Leave => Bucket::Unchanged,
+        })
+    }
+
+    /// Whether the line changes something else than Last Updated.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        matches!(self.action, Action::Create | Action::Update(_))
+    }
+}
+
+/// The first bucket that findings put a line into, if any does.
+#[must_use]
+pub fn bucket_of(findings: &[Finding]) -> Option<Bucket> {
+    findings.iter().filter_map(|finding| finding.reason.bucket()).min()
+}
+
+/// How many requests carrying out the plan takes, when nothing fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forecast {
+    /// Types and questions to create.
+    pub setup_writes: usize,
+    /// Records to create, to update and to stamp.
+    pub record_writes: usize,
+    /// Reads of records just before their writes, and of the first record that is created.
+    pub reads: usize,
+}
+
+/// Changes in a stable order, with everything that was left out and why.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The instant the plan is for.
+    pub scheduled: DateTime<Utc>,
+    /// Changes to the configuration type.
+    pub setup: Vec<SetupChange>,
+    /// One entry per mapping line of the scope.
+    pub lines: Vec<LinePlan>,
+    /// What is not about one mapping line: organizations without mapping, questions left out, and the like.
+    pub findings: Vec<Finding>,
+}
+
+/// How many lines are in each bucket. The counts add up to the number of lines.
+pub type Counts = BTreeMap<Bucket, usize>;
+
+impl Plan {
+    /// Whether carrying it out would change anything but Last Updated.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.setup.is_empty() && !self.lines.iter().any(LinePlan::is_change)
+    }
+
+    /// How many lines are in each bucket.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        count(self.lines.iter().map(LinePlan::bucket))
+    }
+
+    /// What identifies the changes: equal for two plans that would do the same.
+    #[must_use]
+    pub fn digest(&self) -> PlanDigest {
+        PlanDigest::of(self)
+    }
+
+    /// How many requests carrying it out takes.
+    #[must_use]
+    pub fn forecast(&self) -> Forecast {
+        let record_writes = self.lines.iter().filter(|line| line.action != Action::Leave).count();
+        let creates = self.lines.iter().any(|line| line.action == Action::Create);
+        Forecast {
+            setup_writes: self.setup.len(),
+            record_writes,
+            reads: record_writes.div_ceil(crate::plan::REREAD_BATCH) + usize::from(creates),
+        }
+    }
+}
+
+/// How many companies' records are read again in one request before they are written.
+pub const REREAD_BATCH: usize = 100;
+
+/// Counts every bucket, those without lines included.
+pub fn count(buckets: impl Iterator<Item = Bucket>) -> Counts {
+    let mut counts: Counts = Bucket::ALL.into_iter().map(|bucket| (bucket, 0)).collect();
+    for bucket in buckets {
+        *counts.entry(bucket).or_default() += 1;
+    }
+    counts
+}
+
+/// A resolved line with what was learnt about its organization.
+#[derive(Debug)]
+pub struct Informed {
+    /// The line, with its target if it has one.
+    pub line: ResolvedLine,
+    /// What the record should say; `None` exactly when there is no target.
+    pub desired: Option<FieldMap<Desired>>,
+    /// What the second source says about each group of [`falls`].
+    pub second_sources: BTreeMap<Group, SecondSource>,
+}
+
+/// What a second source says about a guarded number that fell to 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecondSource {
+    /// It is complete, and says 0 as well.
+    Confirms,
+    /// It contradicts, could not be read, or there is none.
+    DoesNot {
+        /// What it says, for a person.
+        sentence: String,
+    },
+}
+
+/// The state of the configuration type.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    /// The name that the type has or gets.
+    pub type_name: &'a str,
+    /// Whether the type exists.
+    pub type_exists: bool,
+    /// What stands for each field among its questions.
+    pub questions: &'a QuestionMap,
+    /// The type that a new record could not do without: whether there is a status for it.
+    pub has_default_status: bool,
+    /// Whether any record of the type exists at all.
+    pub has_records: bool,
+}
+
+/// What decides besides the data.
+#[derive(Debug)]
+pub struct Policy<'a> {
+    /// Limits and guards.
+    pub limits: &'a guard::Limits,
+    /// Rules that this run may pass.
+    pub waivers: &'a crate::domain::waiver::Waivers,
+    /// Whether a record that says what it should still gets a new Last Updated. Configuration: `record.touch`.
+    pub touch_unchanged: bool,
+}
+
+/// Compares desired with actual, line by line.
+pub fn plan(
+    scheduled: DateTime<Utc>,
+    setup: &Setup<'_>,
+    lines: Vec<Informed>,
+    findings: Vec<Finding>,
+    policy: &Policy<'_>,
+) -> Plan {
+    let lines = lines.into_iter().map(|informed| line::plan_line(informed, setup, policy)).collect();
+    let mut plan = Plan { scheduled, setup: setup_changes(setup), lines, findings };
+    plan.findings.extend(inactive_questions(setup.questions));
+    guard::hold_creates(&mut plan, setup.has_records, policy);
+    plan
+}
+
+/// What has to be created before records can be written.
+#[must_use]
+pub fn setup_changes(setup: &Setup<'_>) -> Vec<SetupChange> {
+    let create_type =
+        (!setup.type_exists).then(|| SetupChange::CreateType { name: setup.type_name.to_owned() });
+    let missing = setup.questions.iter().filter(|(_, question)| **question == QuestionMatch::Missing);
+    create_type.into_iter().chain(missing.map(|(field, _)| SetupChange::CreateQuestion(field))).collect()
+}
+
+fn inactive_questions(questions: &QuestionMap) -> impl Iterator<Item = Finding> {
+    questions.iter().filter(|(_, question)| **question == QuestionMatch::Inactive).map(|(field, _)| {
+        Finding::new(
+            Reason::QuestionInactive,
+            field,
+            format!("the question \"{field}\" is inactive in ConnectWise; its field is left out"),
+        )
+    })
+}

@@ -1,0 +1,273 @@
+//! Decides which record belongs to which organization, and which companies are left alone.
+//!
+//! [`resolve`] is pure. It turns the mapping and both services' lists into one [`ResolvedLine`] per mapping line: a [`Target`], or
+//! the finding that says why there is none. An absence is concluded from complete lists only.
+
+mod questions;
+mod records;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::company::{Company, ConfigurationStatus};
+use crate::domain::finding::{Finding, Reason};
+use crate::domain::ids::{CompanyId, OrgId, psa_key};
+use crate::domain::mapping::{LineState, Mapping, MappingLine};
+use crate::domain::organization::Organization;
+use crate::domain::record::Record;
+use crate::domain::snapshot::{Completeness, Snapshot};
+use crate::domain::waiver::Waivers;
+use crate::domain::window::{InitialWindow, Window};
+
+pub use questions::match_questions;
+use records::Records;
+
+/// Which mapping lines a run is about.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    /// All of them.
+    Fleet,
+    /// Those of the companies with these [keys](crate::domain::ids::PsaId::key).
+    Companies(BTreeSet<String>),
+}
+
+impl Scope {
+    fn contains(&self, line: &MappingLine) -> bool {
+        match self {
+            Self::Fleet => true,
+            Self::Companies(keys) => keys.contains(&line.psa_id.key()),
+        }
+    }
+}
+
+/// Everything that is known before a single organization is asked.
+#[derive(Debug)]
+pub struct Known<'a> {
+    /// The operator's list.
+    pub mapping: &'a Mapping,
+    /// Umbrella's customers.
+    pub organizations: &'a Snapshot<Organization>,
+    /// ConnectWise's companies that are not deleted.
+    pub companies: &'a [Company],
+    /// All records of the type.
+    pub records: Vec<Record>,
+    /// All configuration statuses.
+    pub statuses: &'a [ConfigurationStatus],
+    /// Whether the type has an active question of type Password.
+    pub type_has_password: bool,
+}
+
+/// What the run was asked to do.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The instant the run is for.
+    pub scheduled: DateTime<Utc>,
+    /// Which lines it is about.
+    pub scope: &'a Scope,
+    /// What new records cover at first.
+    pub initial_window: InitialWindow,
+    /// Rules that it may pass.
+    pub waivers: &'a Waivers,
+}
+
+/// A company whose record is to be brought up to date.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Whose metrics.
+    pub organization: Organization,
+    /// Whose record.
+    pub company_id: CompanyId,
+    /// The record; `None` when it has to be created.
+    pub record: Option<Record>,
+    /// What its "Last Month" fields cover; `None` when the record does not say when it was created.
+    pub window: Option<Window>,
+}
+
+/// What became of a mapping line.
+#[derive(Clone, Debug)]
+pub struct ResolvedLine {
+    /// The line.
+    pub line: MappingLine,
+    /// What is to be brought up to date; `None` when the company is left alone.
+    pub target: Option<Target>,
+    /// What a person should know. Says why where there is no target.
+    pub findings: Vec<Finding>,
+}
+
+/// All lines of the scope, in a stable order, and the organizations that no line names.
+#[derive(Debug)]
+pub struct Resolution {
+    /// By PSA ID, then organization.
+    pub lines: Vec<ResolvedLine>,
+    /// `unmapped` findings, by organization.
+    pub unmapped: Vec<Finding>,
+}
+
+/// Resolves every mapping line of the scope.
+#[must_use]
+pub fn resolve(known: Known<'_>, request: &Request<'_>) -> Resolution {
+    let unmapped = match request.scope {
+        Scope::Fleet => unmapped(known.mapping, known.organizations),
+        Scope::Companies(_) => Vec::new(),
+    };
+    let mut resolver = Resolver {
+        twice: MappedTwice::of(known.mapping),
+        organizations: known.organizations.items.iter().map(|org| (org.id, org)).collect(),
+        completeness: &known.organizations.completeness,
+        companies: by_identifier(known.companies),
+        records: Records::new(known.records, known.statuses),
+        type_has_password: known.type_has_password,
+        request,
+    };
+    let mut lines: Vec<_> =
+        known.mapping.lines.iter().filter(|line| request.scope.contains(line)).cloned().collect();
+    lines.sort_by_cached_key(|line| (line.psa_id.key(), line.external_id, line.psa_id.clone()));
+    let lines = lines.into_iter().map(|line| resolver.line(line)).collect();
+    Resolution { lines, unmapped }
+}
+
+struct Resolver<'a> {
+    twice: MappedTwice,
+    organizations: BTreeMap<OrgId, &'a Organization>,
+    completeness: &'a Completeness,
+    companies: BTreeMap<String, Vec<&'a Company>>,
+    records: Records,
+    type_has_password: bool,
+    request: &'a Request<'a>,
+}
+
+impl Resolver<'_> {
+    fn line(&mut self, line: MappingLine) -> ResolvedLine {
+        let mut findings = Vec::new();
+        let target = match self.target(&line, &mut findings) {
+            Ok(target) => Some(target),
+            Err(left_alone) => {
+                findings.push(left_alone);
+                None
+            }
+        };
+        ResolvedLine { line, target, findings }
+    }
+
+    /// The line's target, or the finding that says why it is left alone.
+    fn target(&mut self, line: &MappingLine, findings: &mut Vec<Finding>) -> Result<Target, Finding> {
+        let left = |reason, sentence: String| Err(line.finding(reason, sentence));
+        match line.state {
+            LineState::Active => {}
+            LineState::Paused => return left(Reason::Paused, "paused in the mapping".into()),
+            LineState::Ended => return left(Reason::Ended, "ended in the mapping".into()),
+        }
+        self.twice.check(line)?;
+        let organization = self.organization(line)?.clone();
+        let company = self.company(line)?;
+        if company.inactive == Some(true) {
+            findings.push(line.finding(Reason::CompanyInactive, "the company's status is inactive"));
+        }
+        let company_id = company.id;
+        let record = self.records.claim(line, company_id, self.request.waivers, findings)?;
+        if self.type_has_password || record.as_ref().is_some_and(|record| record.has_password) {
+            return left(Reason::PasswordQuestion, "the configuration type has a Password question".into());
+        }
+        let window = self.window(record.as_ref());
+        Ok(Target { organization, company_id, record, window })
+    }
+
+    fn organization(&self, line: &MappingLine) -> Result<&Organization, Finding> {
+        self.organizations.get(&line.external_id).copied().ok_or_else(|| match self.completeness {
+            Completeness::Complete => line.finding(
+                Reason::OrganizationNotFound,
+                format!("organization {} is not among Umbrella's customers", line.external_id),
+            ),
+            Completeness::Partial { reason } => line.finding(
+                Reason::OrganizationUnknown,
+                format!(
+                    "organization {} is not in Umbrella's customer list, which is partial: {reason}",
+                    line.external_id
+                ),
+            ),
+        })
+    }
+
+    fn company(&self, line: &MappingLine) -> Result<&Company, Finding> {
+        match self.companies.get(&line.psa_id.key()).map(Vec::as_slice) {
+            Some([company]) => Ok(company),
+            None | Some([]) => Err(line.finding(
+                Reason::CompanyNotFound,
+                format!("ConnectWise has no company with the identifier `{}`", line.psa_id),
+            )),
+            Some(several) => Err(line.finding(
+                Reason::CompanyAmbiguous,
+                format!("{} companies in ConnectWise have the identifier `{}`", several.len(), line.psa_id),
+            )),
+        }
+    }
+
+    fn window(&self, record: Option<&Record>) -> Option<Window> {
+        let created = match record {
+            None => None,
+            Some(record) => Some(record.created_at?),
+        };
+        Some(Window::for_record(created, self.request.scheduled, self.request.initial_window))
+    }
+}
+
+/// Organizations and companies that more than one active line names.
+struct MappedTwice {
+    organizations: BTreeMap<OrgId, usize>,
+    companies: BTreeMap<String, usize>,
+}
+
+impl MappedTwice {
+    fn of(mapping: &Mapping) -> Self {
+        let mut twice = Self { organizations: BTreeMap::new(), companies: BTreeMap::new() };
+        for line in mapping.lines.iter().filter(|line| line.state == LineState::Active) {
+            *twice.organizations.entry(line.external_id).or_default() += 1;
+            *twice.companies.entry(line.psa_id.key()).or_default() += 1;
+        }
+        twice
+    }
+
+    fn check(&self, line: &MappingLine) -> Result<(), Finding> {
+        let organizations = self.organizations.get(&line.external_id).copied().unwrap_or_default();
+        let companies = self.companies.get(&line.psa_id.key()).copied().unwrap_or_default();
+        if organizations > 1 {
+            let sentence = format!("organization {} is mapped {organizations} times", line.external_id);
+            return Err(line.finding(Reason::OrganizationMappedTwice, sentence));
+        }
+        if companies > 1 {
+            let sentence = format!("{companies} organizations are mapped to `{}`", line.psa_id);
+            return Err(line.finding(Reason::CompanyMappedTwice, sentence));
+        }
+        Ok(())
+    }
+}
+
+fn by_identifier(companies: &[Company]) -> BTreeMap<String, Vec<&Company>> {
+    let mut map: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for company in companies {
+        map.entry(psa_key(&company.identifier)).or_default().push(company);
+    }
+    map
+}
+
+fn unmapped(mapping: &Mapping, organizations: &Snapshot<Organization>) -> Vec<Finding> {
+    let mapped: BTreeSet<_> = mapping.lines.iter().map(|line| line.external_id).collect();
+    let mut findings: Vec<_> = organizations
+        .items
+        .iter()
+        .filter(|organization| !mapped.contains(&organization.id))
+        .map(|organization| (organization.id, &organization.name))
+        .collect();
+    findings.sort_unstable();
+    findings
+        .into_iter()
+        .map(|(id, name)| {
+            Finding::new(
+                Reason::Unmapped,
+                id,
+                format!("organization {id} (\"{name}\") has no company in the mapping"),
+            )
+        })
+        .collect()
+}
