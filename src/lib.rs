@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod domain;
+pub mod http;
 pub mod secret;
 
 pub mod resolve;
