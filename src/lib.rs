@@ -5,9 +5,17 @@
 pub mod clock;
 pub mod domain;
 pub mod http;
+pub mod progress;
 pub mod secret;
 
 pub mod resolve;
 pub mod translate;
 
 pub mod plan;
+pub mod store;
+
+pub mod permit;
+
+pub mod connectwise;
+
+pub mod apply;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::answer::{Answer, Stored};
-use crate::domain::field::{FieldMap, Group};
+use crate::domain::field::{FieldId, FieldMap, Group};
 use crate::domain::finding::{Finding, Reason};
 use crate::domain::mapping::MappingLine;
 use crate::domain::metrics::Unread;
@@ -43,7 +43,7 @@ pub(super) fn plan_line(informed: Informed, setup: &Setup<'_>, policy: &Policy<'
     let fields = changes(&desired, &destination.expected, &held, setup.questions);
     findings.extend(kept(&line, &desired, setup.questions));
     findings.extend(left_out(&line, setup.questions));
-    let action = action(&target, &destination, &fields, policy);
+    let action = action(&target, &destination, &fields, setup, policy);
     LinePlan { line, action, destination: Some(destination), fields, findings, falls }
 }
 
@@ -63,11 +63,18 @@ fn destination(target: &Target) -> Destination {
     }
 }
 
-fn action(target: &Target, destination: &Destination, fields: &[FieldChange], policy: &Policy<'_>) -> Action {
+fn action(
+    target: &Target,
+    destination: &Destination,
+    fields: &[FieldChange],
+    setup: &Setup<'_>,
+    policy: &Policy<'_>,
+) -> Action {
+    let touches = policy.touch_unchanged && is_writable(&setup.questions[FieldId::LastUpdated]);
     match &target.record {
         None => Action::Create,
         Some(record) if !fields.is_empty() || destination.sets_device_identifier => Action::Update(record.id),
-        Some(record) if policy.touch_unchanged => Action::Touch(record.id),
+        Some(record) if touches => Action::Touch(record.id),
         Some(_) => Action::Leave,
     }
 }

@@ -41,6 +41,17 @@ pub enum SetupChange {
     CreateQuestion(FieldId),
 }
 
+impl SetupChange {
+    /// The field whose question is created.
+    #[must_use]
+    pub fn field(&self) -> Option<FieldId> {
+        match self {
+            Self::CreateType { .. } => None,
+            Self::CreateQuestion(field) => Some(*field),
+        }
+    }
+}
+
 /// What happens to a company's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {

@@ -1,0 +1,145 @@
+//! Carries out an approved plan, and chooses nothing.
+//!
+//! Set-up changes come first; then the questions are read again, and record changes are resolved by field. Records are read again in
+//! batches just before their writes. A company that fails never stops the others.
+//!
+//! # What never happens here
+//! * A write without [`ApprovedPlan`] and [`WritePermit`].
+//! * A write over a record that changed since the plan: it is `changed-meanwhile`.
+//! * A second create for a company within one run.
+
+mod records;
+mod setup;
+mod verify;
+
+use thiserror::Error;
+
+use crate::clock::Clock;
+use crate::connectwise::{ConnectWiseError, Reader, TypeState, WriteError, Writer};
+use crate::domain::finding::Finding;
+use crate::domain::ids::{RecordId, StatusId};
+use crate::domain::question::{Question, QuestionMap};
+use crate::http::Exchange;
+use crate::permit::WritePermit;
+use crate::plan::guard::ApprovedPlan;
+use crate::progress::Progress;
+
+/// What carrying out a plan needs besides the plan.
+pub struct Applier<'a, E> {
+    /// Reads records again.
+    pub reader: &'a Reader<E>,
+    /// Writes.
+    pub writer: &'a Writer<E>,
+    /// Tells when a record was written.
+    pub clock: Clock,
+    /// The name of the configuration type. Configuration: `record.type_name`.
+    pub type_name: &'a str,
+    /// The configuration type as the plan knows it.
+    pub type_state: &'a TypeState,
+    /// The name of new records. Configuration: `record.name`.
+    pub record_name: &'a str,
+    /// The status of new records; the plan creates none without it.
+    pub status: Option<StatusId>,
+    /// Requests in flight. Configuration: `connectwise.limits.concurrency`.
+    pub concurrency: usize,
+    /// Which question carries which field.
+    pub match_questions: fn(&[Question]) -> QuestionMap,
+    /// Whoever watches.
+    pub progress: &'a dyn Progress,
+}
+
+/// What became of a mapping line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LineOutcome {
+    /// The record that was written and says what it should.
+    pub written: Option<RecordId>,
+    /// What a person should know besides what the plan says.
+    pub findings: Vec<Finding>,
+}
+
+/// What became of a plan.
+#[derive(Debug)]
+pub struct Applied {
+    /// One entry per line of the plan, in its order.
+    pub lines: Vec<LineOutcome>,
+    /// How many types and questions were created.
+    pub setup_changes: usize,
+    /// Why it was not carried out to its end.
+    pub stopped: Option<ApplyError>,
+}
+
+/// Why a plan was not carried out to its end.
+#[derive(Debug, Error)]
+pub enum ApplyError {
+    /// ConnectWise cannot be used.
+    #[error(transparent)]
+    ConnectWise(#[from] ConnectWiseError),
+    /// The type or a question was not created.
+    #[error("{what} could not be created: {source}")]
+    Setup {
+        /// What was to be created.
+        what: String,
+        /// How it ended.
+        source: WriteError,
+    },
+    /// What was created is not among what ConnectWise lists.
+    #[error("{what} was created, but ConnectWise does not list it")]
+    SetupNotVisible {
+        /// What is not listed.
+        what: String,
+    },
+    /// A record was created, but ConnectWise does not list it: more creates would be duplicates every night.
+    #[error(
+        "records-not-visible: record {record} of {company} was created, but ConnectWise does not list it"
+    )]
+    RecordsNotVisible {
+        /// The record.
+        record: RecordId,
+        /// The PSA ID of its company.
+        company: String,
+    },
+    /// The run was told to stop.
+    #[error("the run was stopped before everything was written")]
+    Stopped,
+}
+
+impl ApplyError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::ConnectWise(error) => error.hint(),
+            Self::Setup { source, .. } if source.is_forbidden() => {
+                "run `psasync bootstrap` once with a role that has System > Table Setup: Add, Edit, Inquire All for \
+                 Company/Configuration"
+                    .to_owned()
+            }
+            Self::Setup { .. } => "no record was written; correct the cause in ConnectWise and run again".to_owned(),
+            Self::SetupNotVisible { .. } | Self::RecordsNotVisible { .. } => {
+                "the role's Customize list (Companies > Configurations, System > Table Setup) hides the configuration \
+                 type: add it there"
+                    .to_owned()
+            }
+            Self::Stopped => "what was in flight was finished; the next run writes the rest".to_owned(),
+        }
+    }
+}
+
+impl<E: Exchange> Applier<'_, E> {
+    /// Carries out `approved`. What was written until it stopped is in the result, however it ended.
+    pub async fn apply(&self, approved: &ApprovedPlan, permit: &WritePermit<'_>) -> Applied {
+        let plan = approved.plan();
+        let mut applied = Applied {
+            lines: vec![LineOutcome::default(); plan.lines.len()],
+            setup_changes: 0,
+            stopped: None,
+        };
+        let outcome = match self.set_up(plan, permit, &mut applied.setup_changes).await {
+            Ok(Some(ready)) => self.write_records(plan, permit, &ready, &mut applied.lines).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        applied.stopped = outcome.err();
+        applied
+    }
+}

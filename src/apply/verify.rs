@@ -1,0 +1,99 @@
+//! Whether ConnectWise stored what was sent.
+
+use crate::connectwise::{Content, Written};
+use crate::domain::answer::{Answer, Stored};
+use crate::domain::field::{FieldId, FieldMap};
+use crate::domain::finding::{Finding, Reason};
+use crate::domain::mapping::MappingLine;
+
+/// How many characters of a stamp are its date, in both of its forms.
+const DATE_CHARS: usize = 10;
+
+/// Compares the answers in a response with what was sent.
+///
+/// A text that was altered at characters outside ASCII only, or cut at its end, is `answer-altered`; anything else is
+/// `write-not-verified`. Nothing is returned where all answers arrived.
+pub(super) fn verify(line: &MappingLine, sent: &Content, written: &Written) -> Vec<Finding> {
+    let (altered, different) = differences(sent, &written.answers);
+    let record = written.record;
+    let finding = |reason, fields: &[FieldId], what: &str| {
+        let names: Vec<_> = fields.iter().map(|field| field.question()).collect();
+        (!fields.is_empty())
+            .then(|| line.finding(reason, format!("record {record}: {} {what}", names.join(", "))))
+    };
+    [
+        finding(Reason::WriteNotVerified, &different, "not stored as sent"),
+        finding(Reason::AnswerAltered, &altered, "stored with other characters, or cut"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Whether everything that was sent is there.
+pub(super) fn is_there(sent: &Content, answers: &FieldMap<Stored>) -> bool {
+    differences(sent, answers).1.is_empty()
+}
+
+fn differences(sent: &Content, answers: &FieldMap<Stored>) -> (Vec<FieldId>, Vec<FieldId>) {
+    let mut altered = Vec::new();
+    let mut different = Vec::new();
+    for (field, answer) in sent.iter() {
+        let Some(answer) = answer else { continue };
+        let stored = &answers[field];
+        if stored.says(answer) || field == FieldId::LastUpdated && is_same_day(stored, answer) {
+            continue;
+        }
+        if stored.is_altered_form_of(answer) || stored.is_cut_form_of(answer) {
+            altered.push(field);
+        } else {
+            different.push(field);
+        }
+    }
+    (altered, different)
+}
+
+/// A date question may come back in another form of the same day.
+fn is_same_day(stored: &Stored, sent: &Answer) -> bool {
+    let sent = sent.to_string();
+    sent.ends_with('Z') && stored.text().and_then(|text| text.get(..DATE_CHARS)) == sent.get(..DATE_CHARS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{OrgId, PsaId, RecordId};
+    use crate::domain::mapping::{LineState, Source};
+
+    fn reasons(sent: &str, stored: &str) -> Vec<Reason> {
+        let line = MappingLine {
+            source: Source::Umbrella,
+            external_id: OrgId(1),
+            psa_id: PsaId::new("ACME").unwrap(),
+            state: LineState::Active,
+            accept: Vec::new(),
+            package: None,
+            seats: None,
+            name: None,
+        };
+        let mut content = Content::from_fn(|_| None);
+        content[FieldId::AgentsInactive] = Some(Answer::Text(sent.into()));
+        let mut answers = FieldMap::from_fn(|_| Stored::EMPTY);
+        answers[FieldId::AgentsInactive] = Stored::new(stored);
+        let written = Written { record: RecordId(9), answers };
+        verify(&line, &content, &written).into_iter().map(|finding| finding.reason).collect()
+    }
+
+    #[test]
+    fn an_answer_that_arrived_is_no_finding() {
+        assert_eq!(reasons("PC-1; PC-2", "PC-1;  PC-2"), []);
+    }
+
+    #[test]
+    fn an_altered_answer_is_attention_and_a_different_one_a_failure() {
+        assert_eq!(reasons("PC-😀", "PC-?"), [Reason::AnswerAltered]);
+        assert_eq!(reasons("PC-1; PC-2", "PC-1; PC"), [Reason::AnswerAltered]);
+        assert_eq!(reasons("PC-1", "PC-2"), [Reason::WriteNotVerified]);
+        assert_eq!(reasons("PC-1", ""), [Reason::WriteNotVerified]);
+    }
+}

@@ -1,0 +1,144 @@
+//! The reads that serve every company at once.
+
+use std::cmp::Ordering;
+
+use super::convert;
+use super::error::ConnectWiseError;
+use super::read::Reader;
+use crate::domain::company::{Company, ConfigurationStatus};
+use crate::domain::field::FieldMap;
+use crate::domain::finding::{Finding, Reason};
+use crate::domain::ids::TypeId;
+use crate::domain::question::{FieldType, Question, QuestionMap, QuestionMatch};
+use crate::domain::record::Record;
+use crate::http::Exchange;
+
+/// The configuration type as it is.
+#[derive(Debug)]
+pub struct TypeState {
+    /// Its id; `None` while it does not exist.
+    pub id: Option<TypeId>,
+    /// What stands for each field among its questions.
+    pub questions: QuestionMap,
+    /// Whether it has an active question of type Password.
+    pub has_password: bool,
+}
+
+/// Everything that ConnectWise knows before a plan is made.
+#[derive(Debug)]
+pub struct Fleet {
+    /// The configuration type.
+    pub type_state: TypeState,
+    /// All configuration statuses.
+    pub statuses: Vec<ConfigurationStatus>,
+    /// All companies that are not deleted.
+    pub companies: Vec<Company>,
+    /// All records of the type.
+    pub records: Vec<Record>,
+    /// What a person should know about ConnectWise itself.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads the type and its questions.
+///
+/// `match_questions` says which question carries which field.
+///
+/// # Errors
+/// Where they cannot be read, or the type cannot carry records.
+pub async fn read_type<E: Exchange>(
+    reader: &Reader<E>,
+    type_name: &str,
+    match_questions: impl Fn(&[Question]) -> QuestionMap,
+) -> Result<TypeState, ConnectWiseError> {
+    let types = reader.types(type_name).await?;
+    let id = match types.as_slice() {
+        [] => {
+            let questions = FieldMap::from_fn(|_| QuestionMatch::Missing);
+            return Ok(TypeState { id: None, questions, has_password: false });
+        }
+        [one] if one.active => one.id,
+        [_] => {
+            return Err(ConnectWiseError::TypeUnusable(format!(
+                "the configuration type `{type_name}` is inactive in ConnectWise"
+            )));
+        }
+        several => {
+            return Err(ConnectWiseError::TypeUnusable(format!(
+                "{} configuration types in ConnectWise have the name `{type_name}`",
+                several.len()
+            )));
+        }
+    };
+    let questions = reader.questions(id).await?;
+    Ok(TypeState {
+        id: Some(id),
+        has_password: questions
+            .iter()
+            .any(|question| question.active && question.field_type == FieldType::Password),
+        questions: match_questions(&questions),
+    })
+}
+
+/// Reads the type, its questions and records, all statuses and all companies: each list once.
+///
+/// # Errors
+/// Where one of them cannot be read completely. Company statuses are optional: a role without them is a finding.
+pub async fn collect<E: Exchange>(
+    reader: &Reader<E>,
+    type_name: &str,
+    match_questions: impl Fn(&[Question]) -> QuestionMap,
+) -> Result<Fleet, ConnectWiseError> {
+    // The first answer tells whether address and credentials are right; the others then run side by side.
+    let type_state = read_type(reader, type_name, match_questions).await?;
+    let (statuses, inactive, companies, records) = tokio::try_join!(
+        reader.statuses(),
+        reader.inactive_company_statuses(),
+        reader.companies(),
+        records(reader, &type_state),
+    )?;
+    let mut findings: Vec<_> = version_behind(reader).into_iter().collect();
+    if inactive.is_none() {
+        findings.push(Finding::new(
+            Reason::RightMissing,
+            "ConnectWise",
+            "the role may not read company statuses, so inactive companies are not reported",
+        ));
+    }
+    Ok(Fleet {
+        type_state,
+        statuses,
+        companies: companies
+            .into_iter()
+            .map(|company| convert::company(company, inactive.as_deref()))
+            .collect(),
+        records,
+        findings,
+    })
+}
+
+async fn records<E: Exchange>(
+    reader: &Reader<E>,
+    type_state: &TypeState,
+) -> Result<Vec<Record>, ConnectWiseError> {
+    let Some(type_id) = type_state.id else { return Ok(Vec::new()) };
+    let records = reader.records(type_id).await?;
+    Ok(records.iter().filter_map(|wire| convert::record(wire, &type_state.questions)).collect())
+}
+
+/// A finding when the server has moved on from the pinned version.
+fn version_behind<E: Exchange>(reader: &Reader<E>) -> Option<Finding> {
+    let pinned = reader.connection().api_version();
+    let current = reader.connection().current_version()?;
+    let is_behind = version(pinned)?.cmp(&version(&current)?) == Ordering::Less;
+    is_behind.then(|| {
+        let sentence =
+            format!("ConnectWise has API version {current}; `connectwise.api_version` is {pinned}");
+        Finding::new(Reason::ApiVersionBehind, "ConnectWise", sentence)
+    })
+}
+
+/// Year and release of a version such as `2025.16` or `v2025.16.100`.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.trim().trim_start_matches('v').split('.').map(str::parse);
+    Some((parts.next()?.ok()?, parts.next()?.ok()?))
+}

@@ -1,0 +1,358 @@
+//! Where ConnectWise is, and how a request proves who sends it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, Request, StatusCode};
+use serde::de::DeserializeOwned;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::error::ConnectWiseError;
+use super::wire::CompanyInfo;
+use crate::clock::Clock;
+use crate::http::{
+    Answer, Call, Caller, Counters, Exchange, Limiter, ReadError, Refusal, RetrySettings, Traffic, Window,
+    WriteOutcome,
+};
+use crate::secret::Secret;
+
+/// ConnectWise asks callers to wait so long after a 429 that names no time.
+const THROTTLED_START: Duration = Duration::from_secs(30);
+/// Attempts for a large page, before smaller ones are tried.
+const BRIEF_ATTEMPTS_MAX: u32 = 2;
+const CLIENT_ID: &str = "clientId";
+const CURRENT_VERSION: &str = "api-current-version";
+
+/// The part of the path that names the tenant's version of ConnectWise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Codebase {
+    /// Looked up at `/login/companyinfo/{company}`.
+    Auto,
+    /// Given, such as `v4_6_release`.
+    Named(String),
+}
+
+/// How ConnectWise is reached. Configuration: `[connectwise]`.
+#[derive(Clone)]
+pub struct Settings {
+    /// The host of the API; on-premises hosts, too.
+    pub base_url: Url,
+    /// The tenant's version, or how to find it.
+    pub codebase: Codebase,
+    /// The login company.
+    pub company_id: String,
+    /// The public key of the API member.
+    pub public_key: String,
+    /// The private key of the API member.
+    pub private_key: Secret,
+    /// The client id of the integration.
+    pub client_id: Secret,
+    /// The pinned version, such as `2025.1`; empty for the newest.
+    pub api_version: String,
+    /// Requests in any 60 seconds.
+    pub requests_per_minute: u32,
+    /// Attempts per request.
+    pub attempts_max: u32,
+    /// Seed of the jitter.
+    pub seed: u64,
+}
+
+/// One tenant: address, credentials, budget.
+pub struct Connection<E> {
+    settings: Settings,
+    headers: HeaderMap,
+    limiter: Limiter,
+    patient: Caller<E>,
+    brief: Caller<E>,
+    codebase: Mutex<Option<String>>,
+    looked_up: OnceCell<Option<String>>,
+    current_version: Mutex<Option<String>>,
+}
+
+/// How many attempts a read gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// All that are configured.
+    All,
+    /// Few, because a smaller page can be asked for instead.
+    Brief,
+}
+
+impl<E: Exchange> Connection<E> {
+    /// A connection that has not been used yet.
+    ///
+    /// # Errors
+    /// [`ConnectWiseError::Credentials`] where a key cannot be sent in a header.
+    pub fn new(exchange: Arc<E>, settings: Settings, clock: Clock) -> Result<Self, ConnectWiseError> {
+        let headers = headers(&settings)?;
+        let counters = Arc::new(Counters::default());
+        let caller = |attempts_max| {
+            let retry = RetrySettings { attempts_max, throttled_start: THROTTLED_START, seed: settings.seed };
+            Caller::new(Arc::clone(&exchange), "connectwise", retry, clock, Arc::clone(&counters))
+        };
+        Ok(Self {
+            limiter: Limiter::new(&[Window::per_minute(settings.requests_per_minute)]),
+            patient: caller(settings.attempts_max),
+            brief: caller(settings.attempts_max.min(BRIEF_ATTEMPTS_MAX)),
+            codebase: Mutex::new(match &settings.codebase {
+                Codebase::Auto => None,
+                Codebase::Named(name) => Some(name.trim_matches('/').to_owned()),
+            }),
+            looked_up: OnceCell::new(),
+            current_version: Mutex::new(None),
+            headers,
+            settings,
+        })
+    }
+
+    /// What the traffic with ConnectWise came to.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.patient.counters().traffic()
+    }
+
+    /// The version that the server said it has. Wire: `api-current-version`.
+    #[must_use]
+    pub fn current_version(&self) -> Option<String> {
+        lock(&self.current_version).clone()
+    }
+
+    /// The pinned version; empty for the newest.
+    #[must_use]
+    pub fn api_version(&self) -> &str {
+        &self.settings.api_version
+    }
+
+    /// Reads `path` below `apis/3.0`.
+    ///
+    /// Where ConnectWise answers as it does to a wrong codebase (also after an upgrade of the tenant), the codebase is looked up once
+    /// more, and a new one is tried.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        patience: Patience,
+    ) -> Result<Answer<T>, ReadFailure> {
+        let codebase = self.codebase().await?;
+        let first = self.read(&codebase, path, query, patience).await;
+        let Err(error) = first else { return self.noted(first) };
+        if !error.refusal().is_some_and(looks_like_wrong_address) {
+            return self.noted(Err(error));
+        }
+        match self.look_up_again(&codebase).await {
+            Some(newer) => self.noted(self.read(&newer, path, query, patience).await),
+            None => self.noted(Err(error)),
+        }
+    }
+
+    /// Sends a write. The codebase is known by then: nothing is written before something was read.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: &impl serde::Serialize,
+        not_after: Option<tokio::time::Instant>,
+    ) -> Result<WriteOutcome, ConnectWiseError> {
+        let codebase = self.codebase().await.map_err(|failure| failure.into_error("the codebase"))?;
+        let body = serde_json::to_vec(body).map_err(|error| {
+            ConnectWiseError::TypeUnusable(format!("a request could not be formed: {error}"))
+        })?;
+        let mut request = self.request(method, &codebase, path, &[], body.into());
+        request
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        Ok(self
+            .patient
+            .write(Call { request: &request, limiter: &self.limiter, deadline: None }, not_after)
+            .await)
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        codebase: &str,
+        path: &[&str],
+        query: &[(&str, &str)],
+        patience: Patience,
+    ) -> Result<Answer<T>, ReadError> {
+        let request = self.request(Method::GET, codebase, path, query, Bytes::new());
+        let caller = match patience {
+            Patience::All => &self.patient,
+            Patience::Brief => &self.brief,
+        };
+        caller.read(Call { request: &request, limiter: &self.limiter, deadline: None }).await
+    }
+
+    fn noted<T>(&self, outcome: Result<Answer<T>, ReadError>) -> Result<Answer<T>, ReadFailure> {
+        let answer = outcome.map_err(ReadFailure::from)?;
+        if let Some(version) = answer.headers.get(CURRENT_VERSION).and_then(|value| value.to_str().ok()) {
+            *lock(&self.current_version) = Some(version.to_owned());
+        }
+        Ok(answer)
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        codebase: &str,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Bytes,
+    ) -> Request<Bytes> {
+        let mut url = self.settings.base_url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.clear().push(codebase).extend(["apis", "3.0"]).extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        request(method, &url, self.headers.clone(), body)
+    }
+
+    /// The codebase in use; looked up at first.
+    async fn codebase(&self) -> Result<String, ReadFailure> {
+        if let Some(codebase) = lock(&self.codebase).clone() {
+            return Ok(codebase);
+        }
+        let codebase = self.look_up().await?;
+        Ok(lock(&self.codebase).get_or_insert(codebase).clone())
+    }
+
+    /// Looks the codebase up, at most once for all callers; `Some` when it is another than `failed`.
+    async fn look_up_again(&self, failed: &str) -> Option<String> {
+        let current = lock(&self.codebase).clone();
+        if let Some(current) = current.filter(|current| current != failed) {
+            return Some(current);
+        }
+        let newer = self.looked_up.get_or_init(|| async { self.look_up().await.ok() }).await.clone()?;
+        if newer == failed {
+            return None;
+        }
+        *lock(&self.codebase) = Some(newer.clone());
+        Some(newer)
+    }
+
+    /// Asks the login host, without credentials. An unknown company is 200 with `null`.
+    async fn look_up(&self) -> Result<String, ReadFailure> {
+        let mut url = self.settings.base_url.clone();
+        let login_host = url.host_str().and_then(|host| host.strip_prefix("api-")).map(str::to_owned);
+        if let Some(host) = login_host {
+            // A host that was valid with its prefix is valid without it.
+            let _ = url.set_host(Some(&host));
+        }
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.clear().extend(["login", "companyinfo", &self.settings.company_id]);
+        }
+        let request = request(Method::GET, &url, HeaderMap::new(), Bytes::new());
+        let call = Call { request: &request, limiter: &self.limiter, deadline: None };
+        let info: Answer<Option<CompanyInfo>> = self.patient.read(call).await?;
+        match info.body {
+            Some(info) => Ok(info.codebase.trim_matches('/').to_owned()),
+            None => Err(ReadFailure::CompanyUnknown(self.settings.company_id.clone())),
+        }
+    }
+}
+
+/// Why a read has no answer.
+#[derive(Debug)]
+pub(super) enum ReadFailure {
+    /// ConnectWise does not know the login company.
+    CompanyUnknown(String),
+    /// Anything else.
+    Read(ReadError),
+}
+
+impl From<ReadError> for ReadFailure {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl ReadFailure {
+    /// What it means for the run that `what` was not read.
+    pub(super) fn into_error(self, what: &str) -> ConnectWiseError {
+        let source = match self {
+            Self::CompanyUnknown(company) => {
+                return ConnectWiseError::Credentials(format!("the login company `{company}` is unknown"));
+            }
+            Self::Read(source) => source,
+        };
+        match source.refusal() {
+            Some(refusal)
+                if refusal.status == StatusCode::UNAUTHORIZED || looks_like_wrong_address(refusal) =>
+            {
+                ConnectWiseError::Credentials(refusal.to_string())
+            }
+            Some(refusal) if refusal.status == StatusCode::FORBIDDEN => ConnectWiseError::RightMissing {
+                what: what.to_owned(),
+                refusal: refusal.clone(),
+                right: right_to_read(what),
+            },
+            _ => ConnectWiseError::Unreadable { what: what.to_owned(), source },
+        }
+    }
+
+    /// Whether the role may not read this.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Read(error) if error.refusal().is_some_and(|refusal| refusal.status == StatusCode::FORBIDDEN))
+    }
+}
+
+fn right_to_read(what: &str) -> &'static str {
+    if what.contains("compan") {
+        "Companies > Company Maintenance: Inquire All"
+    } else {
+        "Companies > Configurations: Inquire All"
+    }
+}
+
+/// How ConnectWise answers a wrong codebase or company, and in the cloud often wrong keys: 401, a 404 that is not about a missing
+/// object, or 400 with the plain text `Cannot route. Codebase/company is invalid`.
+fn looks_like_wrong_address(refusal: &Refusal) -> bool {
+    match refusal.status {
+        StatusCode::UNAUTHORIZED => true,
+        StatusCode::NOT_FOUND => refusal.complaint.code.as_deref() != Some("NotFound"),
+        StatusCode::BAD_REQUEST => refusal.complaint.text.starts_with("Cannot route"),
+        _ => false,
+    }
+}
+
+fn headers(settings: &Settings) -> Result<HeaderMap, ConnectWiseError> {
+    let login = format!("{}+{}:{}", settings.company_id, settings.public_key, settings.private_key.expose());
+    let accept = match settings.api_version.as_str() {
+        "" => "application/vnd.connectwise.com+json".to_owned(),
+        version => format!("application/vnd.connectwise.com+json; version={version}"),
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, secret(&format!("Basic {}", STANDARD.encode(login)), "private_key")?);
+    headers.insert(CLIENT_ID, secret(settings.client_id.expose(), "client_id")?);
+    headers.insert(ACCEPT, secret(&accept, "api_version")?);
+    Ok(headers)
+}
+
+fn secret(text: &str, key: &str) -> Result<HeaderValue, ConnectWiseError> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| {
+        ConnectWiseError::Credentials(format!("`connectwise.{key}` has characters that no header can carry"))
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn request(method: Method, url: &Url, headers: HeaderMap, body: Bytes) -> Request<Bytes> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.headers_mut() = headers;
+    // A parsed http(s) URL is a valid URI.
+    if let Ok(uri) = url.as_str().parse() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,144 @@
+//! From ConnectWise's JSON to the domain, and back into the form that a question wants.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::wire;
+use crate::domain::answer::{Answer, Stored};
+use crate::domain::company::{Company, ConfigurationStatus};
+use crate::domain::field::FieldMap;
+use crate::domain::ids::{CompanyId, QuestionId, RecordId, StatusId};
+use crate::domain::question::{FieldType, Question, QuestionMap};
+use crate::domain::record::Record;
+
+pub(super) fn question(wire: wire::TypeQuestion) -> Question {
+    Question {
+        id: QuestionId(wire.id),
+        text: wire.question,
+        field_type: FieldType::from_wire(wire.field_type.as_deref().unwrap_or_default()),
+        active: wire.inactive_flag != Some(true),
+    }
+}
+
+pub(super) fn status(wire: wire::ConfigurationStatus) -> ConfigurationStatus {
+    ConfigurationStatus {
+        id: StatusId(wire.id),
+        name: wire.description,
+        closed: wire.closed_flag == Some(true),
+        default: wire.default_flag == Some(true),
+    }
+}
+
+/// `inactive`: the ids of the inactive company statuses, where they could be read.
+pub(super) fn company(wire: wire::Company, inactive: Option<&[u64]>) -> Company {
+    let status = wire.status.map(|status| status.id);
+    Company {
+        id: CompanyId(wire.id),
+        inactive: inactive.map(|inactive| status.is_some_and(|status| inactive.contains(&status))),
+        name: wire.name.unwrap_or_default(),
+        identifier: wire.identifier,
+    }
+}
+
+/// `None` for a configuration without a company, which can be nobody's record.
+pub(super) fn record(
+    wire: &wire::Configuration<wire::AnsweredQuestion>,
+    questions: &QuestionMap,
+) -> Option<Record> {
+    let answered = wire.questions.as_deref().unwrap_or_default();
+    let info = wire.info.as_ref();
+    Some(Record {
+        id: RecordId(wire.id),
+        company_id: CompanyId(wire.company.as_ref()?.id),
+        status_id: wire.status.as_ref().map(|status| StatusId(status.id)),
+        device_identifier: wire.device_identifier.clone().unwrap_or_default(),
+        created_at: info.and_then(|info| date_time(info.date_entered.as_deref()?)),
+        answers: answers(answered, questions),
+        has_password: answered
+            .iter()
+            .any(|question| question.field_type.as_deref() == Some(FieldType::Password.as_wire())),
+    })
+}
+
+/// What the 16 fields say among a record's answered questions.
+pub(super) fn answers(answered: &[wire::AnsweredQuestion], questions: &QuestionMap) -> FieldMap<Stored> {
+    FieldMap::from_fn(|field| {
+        questions[field]
+            .id()
+            .and_then(|id| answered.iter().find(|question| question.question_id == Some(id.0)))
+            .map_or(Stored::EMPTY, |question| stored(&question.answer))
+    })
+}
+
+/// An answer arrives as a scalar or null, whatever the type of its question.
+pub(super) fn stored(answer: &Value) -> Stored {
+    match answer {
+        Value::Null | Value::Array(_) | Value::Object(_) => Stored::EMPTY,
+        Value::Bool(flag) => Stored::new(if *flag { "true" } else { "false" }),
+        Value::Number(number) => Stored::new(&number.to_string()),
+        Value::String(text) => Stored::new(text),
+    }
+}
+
+/// Wire: UTC, `yyyy-MM-ddTHH:mm:ssZ`.
+fn date_time(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
+}
+
+/// An answer in the form of its question's type. The plan holds only answers that have one.
+pub(super) fn wire_answer(answer: &Answer, field_type: FieldType) -> Value {
+    match answer {
+        Answer::Number(number) if field_type.is_numeric() => json!(number),
+        Answer::Number(number) => json!(number.to_string()),
+        Answer::Text(text) if field_type.is_numeric() => {
+            text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number))
+        }
+        Answer::Text(text) => json!(text),
+    }
+}
+
+/// When a record is written, as Last Updated says it in a question of this type.
+#[must_use]
+pub fn stamp(written_at: DateTime<Utc>, field_type: FieldType) -> Answer {
+    let format = if field_type == FieldType::Date { "%Y-%m-%dT00:00:00Z" } else { "%Y-%m-%d %H:%M UTC" };
+    Answer::Text(written_at.format(format).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::number(json!(40), "40")]
+    #[case::decimal(json!(40.0), "40")]
+    #[case::text(json!(" a\n b "), "a b")]
+    #[case::checkbox(json!(true), "true")]
+    #[case::null(json!(null), "")]
+    #[case::empty(json!(""), "")]
+    fn an_answer_is_a_scalar_or_null(#[case] answer: Value, #[case] text: &str) {
+        assert_eq!(stored(&answer).text().unwrap_or_default(), text);
+    }
+
+    #[rstest]
+    #[case::number(Answer::Number(7), FieldType::Number, json!(7))]
+    #[case::number_in_text(Answer::Number(7), FieldType::TextArea, json!("7"))]
+    #[case::organization_id_in_number(Answer::Text("1000001".into()), FieldType::Number, json!(1_000_001))]
+    #[case::text(Answer::Text("None".into()), FieldType::TextArea, json!("None"))]
+    fn an_answer_takes_the_form_of_its_question(
+        #[case] answer: Answer,
+        #[case] field_type: FieldType,
+        #[case] wire: Value,
+    ) {
+        assert_eq!(wire_answer(&answer, field_type), wire);
+    }
+
+    #[rstest]
+    #[case::text(FieldType::Text, "2026-11-21 00:07 UTC")]
+    #[case::date(FieldType::Date, "2026-11-21T00:00:00Z")]
+    fn last_updated_has_a_text_and_a_date_form(#[case] field_type: FieldType, #[case] form: &str) {
+        let at = "2026-11-21T00:07:59Z".parse().unwrap();
+        assert_eq!(stamp(at, field_type).to_string(), form);
+    }
+}

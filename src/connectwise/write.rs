@@ -1,0 +1,281 @@
+//! The half of the client that writes. Every method demands a permit, sends one request, and verifies its answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use thiserror::Error;
+use tokio::time::Instant;
+
+use super::connection::Connection;
+use super::convert;
+use super::error::ConnectWiseError;
+use super::read::{CONFIGURATIONS, FreshRecord};
+use super::wire::{self, NewConfiguration, NewQuestion, NewType, Operation, RawQuestion, Reference};
+use crate::domain::answer::{Answer, Stored};
+use crate::domain::field::{FieldId, FieldMap};
+use crate::domain::ids::{CompanyId, OrgId, RecordId, StatusId, TypeId};
+use crate::domain::question::{QuestionMap, QuestionMatch};
+use crate::domain::record::device_identifier;
+use crate::http::{Exchange, NotSent, Refusal, WriteOutcome};
+use crate::permit::WritePermit;
+
+/// How old the read may be that a write rests on.
+pub const READ_AGE_MAX: Duration = Duration::from_secs(60);
+
+/// Writes to one tenant.
+pub struct Writer<E> {
+    connection: Arc<Connection<E>>,
+    // Some tenants refuse a PATCH without custom fields. Learnt once, so that it costs one request a run and not one a record.
+    sends_custom_fields: AtomicBool,
+}
+
+/// The answers that a write sets, by field. Fields that are not in it keep what was read.
+pub type Content = FieldMap<Option<Answer>>;
+
+/// A record that does not exist yet.
+#[derive(Debug)]
+pub struct Creation<'a> {
+    /// Its name. Configuration: `record.name`.
+    pub name: &'a str,
+    /// Its type.
+    pub type_id: TypeId,
+    /// The status that new records get.
+    pub status_id: StatusId,
+    /// Its company.
+    pub company_id: CompanyId,
+    /// Whose metrics it holds.
+    pub organization: OrgId,
+}
+
+/// What ConnectWise says that the record says, after a write.
+#[derive(Debug)]
+pub struct Written {
+    /// The record.
+    pub record: RecordId,
+    /// What the 16 fields say.
+    pub answers: FieldMap<Stored>,
+}
+
+/// Why a write did not end as done.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// ConnectWise said no, and applied nothing.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// It may have been applied.
+    #[error("{why}")]
+    InDoubt {
+        /// What happened instead of an answer.
+        why: String,
+    },
+    /// It waited until the read that it rests on was too old.
+    #[error("the record was read too long before it could be written")]
+    Stale,
+    /// It certainly did not reach ConnectWise.
+    #[error("not sent: {why}")]
+    NotSent {
+        /// What prevented it.
+        why: String,
+    },
+    /// The run was told to stop.
+    #[error("not sent: the run was stopped")]
+    Stopped,
+}
+
+impl WriteError {
+    /// Whether the role misses the right.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Refused(refusal)
+            if matches!(refusal.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))
+    }
+
+    fn already_exists(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal
+            .complaint
+            .details
+            .iter()
+            .any(|detail| detail.code.as_deref() == Some("ObjectExists")))
+    }
+
+    /// Whether ConnectWise wants custom fields to be part of the PATCH.
+    fn demands_custom_fields(&self) -> bool {
+        let Self::Refused(Refusal { status: StatusCode::BAD_REQUEST, complaint }) = self else {
+            return false;
+        };
+        complaint.to_string().to_lowercase().replace(' ', "").contains("customfield")
+    }
+}
+
+impl<E: Exchange> Writer<E> {
+    /// Writes through `connection`.
+    pub fn new(connection: Arc<Connection<E>>) -> Self {
+        Self { connection, sends_custom_fields: AtomicBool::new(false) }
+    }
+
+    /// Creates the configuration type. One that exists by now is as good.
+    ///
+    /// # Errors
+    /// A [`WriteError`].
+    pub async fn create_type(&self, permit: &WritePermit<'_>, name: &str) -> Result<(), WriteError> {
+        let body = NewType { name, inactive_flag: false, system_flag: false };
+        let path = ["company", "configurations", "types"];
+        existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await)
+    }
+
+    /// Creates the question of `field`. One that exists by now is as good.
+    ///
+    /// # Errors
+    /// A [`WriteError`].
+    pub async fn create_question(
+        &self,
+        permit: &WritePermit<'_>,
+        type_id: TypeId,
+        field: FieldId,
+    ) -> Result<(), WriteError> {
+        let body = NewQuestion {
+            configuration_type: Reference { id: type_id.0 },
+            question: field.question(),
+            field_type: field.spec().field_type.as_wire(),
+            entry_type: "EntryField",
+            sequence_number: f64::from(field.sequence()),
+            number_of_decimals: 0,
+            required_flag: false,
+            inactive_flag: false,
+        };
+        let path = ["company", "configurations", "types", &type_id.to_string(), "questions"];
+        existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await)
+    }
+
+    /// Creates a record with all its answers in one request. Never repeated: its outcome may be in doubt.
+    ///
+    /// # Errors
+    /// A [`WriteError`].
+    pub async fn create(
+        &self,
+        permit: &WritePermit<'_>,
+        creation: &Creation<'_>,
+        content: &Content,
+        questions: &QuestionMap,
+        not_after: Instant,
+    ) -> Result<Written, WriteError> {
+        let body = NewConfiguration {
+            name: creation.name,
+            configuration_type: Reference { id: creation.type_id.0 },
+            status: Reference { id: creation.status_id.0 },
+            company: Reference { id: creation.company_id.0 },
+            device_identifier: &device_identifier(creation.organization),
+            questions: questions
+                .iter()
+                .filter_map(|(field, question)| Some((question, content[field].as_ref()?)))
+                .filter_map(|(question, answer)| answered(question, answer))
+                .collect(),
+        };
+        let response = self.send(permit, Method::POST, CONFIGURATIONS, &body, Some(not_after)).await?;
+        written(&response, questions)
+    }
+
+    /// Updates a record in one request: every question that it had when it was read, with `content` in place of what ours said.
+    ///
+    /// # Errors
+    /// A [`WriteError`].
+    pub async fn update(
+        &self,
+        permit: &WritePermit<'_>,
+        fresh: &FreshRecord,
+        content: &Content,
+        questions: &QuestionMap,
+        new_device_identifier: Option<OrgId>,
+        not_after: Instant,
+    ) -> Result<Written, WriteError> {
+        let mut operations = vec![Operation::replace("questions", json!(merged(fresh, content, questions)))];
+        if let Some(organization) = new_device_identifier {
+            operations.push(Operation::replace("deviceIdentifier", json!(device_identifier(organization))));
+        }
+        if self.sends_custom_fields.load(Relaxed) {
+            operations.push(custom_fields(fresh));
+        }
+        let path = ["company", "configurations", &fresh.record.id.to_string()];
+        let not_after = Some(not_after);
+        let response = match self.send(permit, Method::PATCH, &path, &operations, not_after).await {
+            Err(error) if error.demands_custom_fields() && !self.sends_custom_fields.swap(true, Relaxed) => {
+                operations.push(custom_fields(fresh));
+                self.send(permit, Method::PATCH, &path, &operations, not_after).await?
+            }
+            outcome => outcome?,
+        };
+        written(&response, questions)
+    }
+
+    async fn send(
+        &self,
+        permit: &WritePermit<'_>,
+        method: Method,
+        path: &[&str],
+        body: &impl serde::Serialize,
+        not_after: Option<Instant>,
+    ) -> Result<bytes::Bytes, WriteError> {
+        if !permit.is_valid() {
+            return Err(WriteError::Stopped);
+        }
+        let outcome = self.connection.send(method, path, body, not_after).await;
+        match outcome.map_err(|error: ConnectWiseError| WriteError::NotSent { why: error.to_string() })? {
+            WriteOutcome::Done(response) => Ok(response.into_body()),
+            WriteOutcome::Refused(refusal) => Err(WriteError::Refused(refusal)),
+            WriteOutcome::InDoubt { why } => Err(WriteError::InDoubt { why }),
+            WriteOutcome::NotSent(NotSent::Stale) => Err(WriteError::Stale),
+            WriteOutcome::NotSent(why) => Err(WriteError::NotSent { why: why.to_string() }),
+        }
+    }
+}
+
+fn existing_is_fine(outcome: Result<bytes::Bytes, WriteError>) -> Result<(), WriteError> {
+    match outcome {
+        Err(error) if error.already_exists() => Ok(()),
+        outcome => outcome.map(|_| ()),
+    }
+}
+
+fn custom_fields(fresh: &FreshRecord) -> Operation<'static> {
+    Operation::replace("customFields", json!(fresh.custom_fields))
+}
+
+/// A question as a new record answers it.
+fn answered(question: &QuestionMatch, answer: &Answer) -> Option<RawQuestion> {
+    let QuestionMatch::Found { id, field_type } = question else { return None };
+    let mut raw = RawQuestion::new();
+    raw.insert("questionId".to_owned(), json!(id));
+    raw.insert("answer".to_owned(), convert::wire_answer(answer, *field_type));
+    Some(raw)
+}
+
+/// Every question as it was read, ours with their new answers, and those of ours that the record did not have yet.
+fn merged(fresh: &FreshRecord, content: &Content, questions: &QuestionMap) -> Vec<RawQuestion> {
+    let mut merged = fresh.questions.clone();
+    for (field, question) in questions.iter() {
+        let QuestionMatch::Found { id, field_type } = question else { continue };
+        let Some(answer) = &content[field] else { continue };
+        let known = merged.iter_mut().find(|raw| raw.get("questionId").and_then(Value::as_u64) == Some(id.0));
+        match known {
+            Some(raw) => {
+                raw.insert("answer".to_owned(), convert::wire_answer(answer, *field_type));
+            }
+            None => merged.extend(answered(question, answer)),
+        }
+    }
+    merged
+}
+
+/// Reads the record out of the answer to its write. What cannot be read may still have been applied.
+fn written(response: &[u8], questions: &QuestionMap) -> Result<Written, WriteError> {
+    let in_doubt = |why: String| WriteError::InDoubt { why };
+    let value: Value = crate::http::decode::json(response).map_err(|error| in_doubt(error.to_string()))?;
+    let configuration = wire::Configuration::<wire::AnsweredQuestion>::deserialize(value)
+        .map_err(|_| in_doubt("the answer is no configuration".to_owned()))?;
+    let answered = configuration.questions.unwrap_or_default();
+    Ok(Written { record: RecordId(configuration.id), answers: convert::answers(&answered, questions) })
+}

@@ -1,0 +1,3 @@
+//! What outlives a run on this machine.
+
+pub mod lease;
