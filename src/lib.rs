@@ -19,3 +19,4 @@ pub mod permit;
 pub mod connectwise;
 
 pub mod apply;
+pub mod config;

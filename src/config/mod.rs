@@ -1,0 +1,97 @@
+//! Reads the configuration, and reports everything that is wrong with it at once.
+//!
+//! [`load`] lays the environment over the file and the file over the defaults of [`keys::KEYS`], and gives the typed [`Config`].
+//! It answers with [`Problems`] that name the place, what is wrong there and the nearest valid spelling.
+//!
+//! # What a problem never contains
+//! * The value of a secret, not even of one that is misspelt, of the wrong kind, or on a line that cannot be read.
+
+mod build;
+mod file;
+mod files;
+pub mod keys;
+mod layers;
+mod model;
+mod nearest;
+mod problem;
+mod validate;
+mod value;
+
+use std::path::Path;
+
+pub use model::{
+    Codebase, Config, ConnectWise, ConnectWiseLimits, CustomerSource, Guards, History, Http, Record,
+    RedirectHost, Schedule, Serve, State, StatePath, ThreatCount, Touch, Umbrella, UmbrellaLimits,
+};
+pub use problem::{Place, Position, Problem, Problems};
+
+use file::Syntax;
+use problem::Fault;
+
+/// Bytes of the largest configuration file.
+const CONFIGURATION_BYTES_MAX: u64 = 1024 * 1024;
+
+/// A valid configuration. It has no Debug: it holds secrets.
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// What the person who wrote them should know.
+    pub notices: Vec<String>,
+}
+
+/// Reads the configuration file at `path`, with the environment laid over it.
+///
+/// Of the environment, only variables that begin with `PSASYNC_` and have `__` behind it are looked at.
+///
+/// # Errors
+/// Everything that is wrong, sorted by place.
+pub fn load(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, Problems> {
+    load_bytes(path, files::read(path, CONFIGURATION_BYTES_MAX), environment)
+}
+
+fn load_bytes(
+    path: &Path,
+    bytes: Result<Vec<u8>, Fault>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, Problems> {
+    let mut problems = Problems::default();
+    let (file, syntax) = match bytes {
+        Ok(bytes) => file::from_toml(path, &bytes, &mut problems),
+        Err(fault) => {
+            problems.add(Place::file(path), unreadable(fault));
+            (layers::Layer::default(), Syntax::Broken)
+        }
+    };
+    let environment = layers::from_environment(environment, &mut problems);
+    let settled = layers::settle(path, file, environment, syntax, &mut problems);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    match build::build(&settled, folder, &mut problems) {
+        Some(config) if problems.is_empty() => Ok(Loaded { config, notices: settled.notices }),
+        _ => Err(problems.sorted()),
+    }
+}
+
+fn unreadable(fault: Fault) -> Fault {
+    if fault.hint.is_some() {
+        return fault;
+    }
+    fault.hint(
+        "copy `psasync.example.toml` and fill it in, or name another file with `--config`; `psasync demo` and `psasync simulate` \
+         work without one",
+    )
+}
+
+/// Why nothing under this path can be set in this version, although a later one will know it.
+fn refusal(path: &str) -> Option<Fault> {
+    let is_notify = path == "notify" || path.starts_with("notify.");
+    is_notify.then(|| {
+        Fault::new("`[notify]` is not built yet: this version sends no messages")
+            .hint("remove the section and its variables")
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,279 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::keys::{Effect, KEYS, Kind, Preset};
+use super::*;
+use crate::domain::window::InitialWindow;
+
+const FIXTURES: &str = "fixtures/configurations";
+const MINIMAL: &str = include_str!("../../fixtures/configurations/good/minimal.toml");
+const CANARY: &str = "canary-in-a-secret";
+
+fn environment<const N: usize>(variables: [(&str, &str); N]) -> Vec<(String, String)> {
+    variables.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec()
+}
+
+fn load_text(text: &str, environment: Vec<(String, String)>) -> Result<Loaded, Problems> {
+    load_bytes(Path::new("psasync.toml"), Ok(text.as_bytes().to_vec()), environment)
+}
+
+fn config(text: &str, variables: Vec<(String, String)>) -> Config {
+    load_text(text, variables).map(|loaded| loaded.config).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn problems(text: &str, variables: Vec<(String, String)>) -> String {
+    load_text(text, variables).err().map(|problems| problems.to_string()).unwrap_or_default()
+}
+
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|found| found == ending)).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn good_configurations_load_without_notices() {
+    for path in files(&format!("{FIXTURES}/good"), "toml") {
+        let loaded = load(&path, []).unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(loaded.notices.is_empty(), "{}", path.display());
+    }
+}
+
+#[test]
+fn bad_configurations_are_answered_with_every_problem_and_no_secret() {
+    for path in files(&format!("{FIXTURES}/bad"), "toml") {
+        let problems = load(&path, []).err().unwrap().to_string();
+        assert!(!problems.contains(CANARY), "{problems}");
+        insta::assert_snapshot!(path.file_stem().unwrap().to_str().unwrap(), problems);
+    }
+}
+
+#[test]
+fn a_missing_file_is_answered_with_how_to_get_one() {
+    insta::assert_snapshot!(load(Path::new("no-such-folder/psasync.toml"), []).err().unwrap());
+}
+
+#[test]
+fn bad_variables_are_answered_with_every_problem() {
+    let variables = environment([
+        ("PSASYNC_CONNECTWISE__CLIENT_ID", ""),
+        ("PSASYNC_CONNECTWISE__LIMITS__CONCURRENCY", "many"),
+        ("PSASYNC_NOTIFY__TEAMS__URL", CANARY),
+        ("PSASYNC_RECORD__THREAT_COUNT", "Sites"),
+        ("PSASYNC_UMBRELLA__API_KEY", "canary-in-a-secret\n"),
+        ("PSASYNC_UMBRELLA__API_SECRT", CANARY),
+        ("PSASYNC_UMBRELLA__PRIVATE_KEY", CANARY),
+        ("PSASYNC_UMBRELLA__REDIRECT_HOSTS", "*.umbrella.com, a/b"),
+    ]);
+    let problems = problems(MINIMAL, variables);
+    assert!(!problems.contains(CANARY), "{problems}");
+    insta::assert_snapshot!(problems);
+}
+
+#[test]
+fn variables_without_two_underscores_are_no_settings() {
+    let variables = environment([
+        ("PSASYNC_CONFIG", "psasync.toml"),
+        ("PSASYNC_OPENAPI", "openapi"),
+        ("PSASYNC_SERVICE_HOST", "10.0.0.1"),
+        ("PSASYNC_PORT_9475_TCP_ADDR", "10.0.0.1"),
+        ("OTHER_UMBRELLA__API_KEY", "x"),
+        ("HOME__", "x"),
+    ]);
+    assert_eq!(problems(MINIMAL, variables), "");
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
+    let text = format!("{MINIMAL}\n[record]\ntop_n = 7\nname = \"from the file\"\n");
+    let config = config(&text, environment([("PSASYNC_RECORD__NAME", "from the environment")]));
+    assert_eq!(config.record.name, "from the environment");
+    assert_eq!(config.record.top_n, 7);
+    assert_eq!(config.record.max_answer_chars, 1000);
+}
+
+#[test]
+fn every_key_can_be_set_by_its_variable() {
+    for key in KEYS {
+        let text = match (key.kind, key.preset) {
+            (Kind::Url, _) => "https://host.example".to_owned(),
+            (Kind::OneOf(names), _) => names[names.len() - 1].to_owned(),
+            (Kind::Integer { min, .. }, _) => min.to_string(),
+            (Kind::Bool, _) => "false".to_owned(),
+            (Kind::TextList, _) => "one.example,*.two.example".to_owned(),
+            (Kind::Path, _) => "Cargo.toml".to_owned(),
+            (_, Preset::Text("")) => "text".to_owned(),
+            (_, Preset::Text(text) | Preset::Required(text)) => text.to_owned(),
+            (_, preset) => panic!("{} has the preset {preset:?}", key.path),
+        };
+        let variables = vec![(key.variable(), text)];
+        assert_eq!(problems(MINIMAL, variables.clone()), "", "{}", key.path);
+        let notices = load_text(MINIMAL, variables).ok().unwrap().notices;
+        assert_eq!(notices.is_empty(), key.effect == Effect::Now, "{}", key.path);
+    }
+}
+
+#[test]
+fn every_spelling_of_a_choice_has_a_meaning() {
+    for key in KEYS {
+        let Kind::OneOf(names) = key.kind else { continue };
+        for name in names {
+            assert_eq!(
+                problems(MINIMAL, vec![(key.variable(), (*name).to_owned())]),
+                "",
+                "{} {name}",
+                key.path
+            );
+        }
+    }
+}
+
+#[test]
+fn the_defaults_are_those_of_the_contract() {
+    let config = config(MINIMAL, Vec::new());
+    let Umbrella { base_url, api_key, api_secret, customers, redirect_hosts, limits } = config.umbrella;
+    assert_eq!(base_url.as_str(), "https://api.umbrella.com/");
+    assert_eq!((api_key.expose(), api_secret.expose()), ("not-a-real-key", "not-a-real-secret"));
+    assert_eq!(customers, CustomerSource::Auto);
+    assert_eq!(
+        redirect_hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["*.umbrella.com", "*.sse.cisco.com"]
+    );
+    insta::assert_debug_snapshot!((limits, config.connectwise.codebase, config.connectwise.api_version));
+    insta::assert_debug_snapshot!((
+        config.connectwise.limits,
+        config.record,
+        config.mapping_file,
+        config.guards
+    ));
+    insta::assert_debug_snapshot!((
+        config.http,
+        config.state.path,
+        config.schedule,
+        config.serve,
+        config.history
+    ));
+    assert!(config.state.url.is_none());
+}
+
+#[test]
+fn unusual_spellings_of_toml_mean_the_same() {
+    let path = PathBuf::from(format!("{FIXTURES}/good/other-spellings.toml"));
+    let config = load(&path, []).ok().unwrap().config;
+    assert_eq!(config.umbrella.api_key.expose(), "not-a-real-key");
+    assert_eq!(config.connectwise.limits.concurrency, 16);
+    assert_eq!(config.record.touch, Touch::OnChange);
+    assert_eq!(config.record.initial_window, InitialWindow::PreviousMonth);
+}
+
+#[test]
+fn relative_paths_start_at_the_files_folder() {
+    let path = PathBuf::from(format!("{FIXTURES}/good/simulated.toml"));
+    let variables = environment([
+        ("PSASYNC_HTTP__CA_FILE", "minimal.toml"),
+        ("PSASYNC_STATE__PATH", "/var/lib/psasync.db"),
+    ]);
+    let config = load(&path, variables).ok().unwrap().config;
+    assert_eq!(
+        config.mapping_file,
+        Path::new("fixtures/configurations/good/../../mappings/good/every-column.csv")
+    );
+    assert_eq!(config.http.ca_file.as_deref(), Some(Path::new("fixtures/configurations/good/minimal.toml")));
+    assert_eq!(config.state.path, StatePath::File(PathBuf::from("/var/lib/psasync.db")));
+}
+
+#[test]
+fn a_state_in_memory_is_no_file() {
+    let variables = environment([("PSASYNC_STATE__PATH", ":memory:")]);
+    assert_eq!(config(MINIMAL, variables).state.path, StatePath::Memory);
+}
+
+#[test]
+fn a_secret_in_a_file_loses_the_line_break_at_its_end() {
+    let path = PathBuf::from(format!("{FIXTURES}/good/secret-files.toml"));
+    let config = load(&path, []).ok().unwrap().config;
+    assert_eq!(config.umbrella.api_key.expose(), "not-a-real-key");
+    assert_eq!(config.umbrella.api_secret.expose(), "not-a-real-secret");
+    assert_eq!(config.connectwise.private_key.expose(), "not-a-real-private-key");
+}
+
+#[rstest]
+#[case::value_over_file("PSASYNC_UMBRELLA__API_KEY", "from-the-environment", "from-the-environment")]
+#[case::file_over_file("PSASYNC_UMBRELLA__API_KEY_FILE", "secrets/umbrella-api-secret", "not-a-real-secret")]
+fn the_higher_layer_wins_in_either_form_of_a_secret(
+    #[case] variable: &str,
+    #[case] text: &str,
+    #[case] key: &str,
+    #[values("minimal.toml", "secret-files.toml")] file: &str,
+) {
+    let path = PathBuf::from(format!("{FIXTURES}/good/{file}"));
+    let config = load(&path, environment([(variable, text)])).ok().unwrap().config;
+    assert_eq!(config.umbrella.api_key.expose(), key);
+}
+
+#[test]
+fn both_forms_of_a_secret_in_the_environment_are_an_error() {
+    let variables = environment([
+        ("PSASYNC_UMBRELLA__API_KEY", "a"),
+        ("PSASYNC_UMBRELLA__API_KEY_FILE", "fixtures/configurations/good/secrets/umbrella-api-key"),
+    ]);
+    assert_eq!(
+        problems(MINIMAL, variables),
+        "error: PSASYNC_UMBRELLA__API_KEY_FILE: `umbrella.api_key` and `umbrella.api_key_file` are both set\n  \
+         hint: keep one of them"
+    );
+}
+
+#[test]
+fn a_setting_without_effect_is_noticed_where_it_is_set() {
+    let text = format!(
+        "{MINIMAL}\n[serve]\nlisten = \"[::1]:80\"\n[state]\nurl = \"postgres://canary-in-a-secret\"\n"
+    );
+    let loaded = load_text(&text, environment([("PSASYNC_HISTORY__KEEP_DAYS", "30")])).ok().unwrap();
+    assert_eq!(
+        loaded.notices,
+        [
+            "`state.url` has no effect in this version",
+            "`serve.listen` has no effect in this version",
+            "`history.keep_days` has no effect in this version",
+        ]
+    );
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = load_bytes(Path::new("psasync.toml"), Ok(bytes), []);
+    }
+
+    #[test]
+    fn arbitrary_toml_never_panics(
+        parts in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "[", "]", "[[", "]]", "{", "}", "=", " = ", ".", ",", "\n", "\n", "\n", "\"", "'", "\"\"\"", "#", "a", "umbrella",
+                "limits", "umbrela", "base_url", "api_key", "record", "top_n", "notify", "1", "-7", "0x", "1979-05-27", "true",
+                "é", "\u{feff}", "\r", "\\u", "connectwise.client_id", "\n[umbrella]\n", "\n[[umbrella]]\n", "\n[umbrella.limits]\n",
+            ]),
+            0..40,
+        ),
+    ) {
+        let _ = load_text(&parts.concat(), Vec::new());
+    }
+
+    #[test]
+    fn a_damaged_file_never_shows_a_secret(at in 0usize..600, removed in 0usize..40, inserted in "[\"'=\\n\\[\\]{}#., a-z]{0,3}") {
+        let mut text = fs::read_to_string("fixtures/configurations/good/minimal.toml").unwrap();
+        for secret in ["not-a-real-key", "not-a-real-secret", "not-a-real-private-key", "00000000-0000-4000-8000-000000000000"] {
+            text = text.replace(secret, "SeCrEtCaNaRySeCrEt");
+        }
+        let from = at.min(text.len());
+        text.replace_range(from..(from + removed).min(text.len()), &inserted);
+        let shown = problems(&text, Vec::new());
+        prop_assert!(!shown.to_lowercase().contains("canary"), "{shown}");
+    }
+}

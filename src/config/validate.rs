@@ -1,0 +1,330 @@
+//! Checks the texts that a single key takes, and gives them their type.
+
+use std::net::{IpAddr, SocketAddr};
+
+use url::{Host, Url};
+
+use super::model::{Codebase, CustomerSource, RedirectHost, ThreatCount, Touch};
+use super::problem::{Fault, shown};
+use crate::domain::window::InitialWindow;
+
+/// The column of the type's name in ConnectWise.
+const TYPE_NAME_CHARS_MAX: usize = 50;
+
+/// The column of a configuration's name in ConnectWise.
+const NAME_CHARS_MAX: usize = 100;
+
+const CRON_FIELDS: usize = 5;
+
+/// The address of a service: `https`, or `http` where it does not leave this machine.
+pub(super) fn service_url(text: &str) -> Result<Url, Fault> {
+    let url = origin(text)?;
+    if url.scheme() == "http" && !is_loopback(&url) {
+        return Err(Fault::new("`http` sends keys in the clear; it is accepted for loopback hosts only")
+            .hint(format!("write `https://{}`", authority(&url))));
+    }
+    Ok(url)
+}
+
+/// The address of a proxy. What goes through it is encrypted end to end.
+pub(super) fn proxy_url(text: &str) -> Result<Url, Fault> {
+    origin(text)
+}
+
+/// Scheme, host and port. The text is never repeated where it may hold a password.
+fn origin(text: &str) -> Result<Url, Fault> {
+    const EXPECTED: &str = "expected an address like `https://host` or `https://host:port`";
+    let has_scheme = text.contains("://");
+    let url = match Url::parse(text) {
+        Ok(url) if has_scheme && matches!(url.scheme(), "http" | "https") => url,
+        _ => {
+            let fault = Fault::new(EXPECTED);
+            let with_scheme = (!has_scheme).then(|| origin(&format!("https://{text}")).ok()).flatten();
+            return Err(fault.did_you_mean(with_scheme.map(|url| format!("https://{}", authority(&url)))));
+        }
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Fault::new("an address may not contain a user name or password")
+            .hint("remove what stands between `//` and `@`"));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(Fault::new("an address ends behind host and port").hint(format!(
+            "write `{}://{}`",
+            url.scheme(),
+            authority(&url)
+        )));
+    }
+    Ok(url)
+}
+
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// `host`, `*.host`, either with `:port`.
+pub(super) fn redirect_host(text: &str) -> Result<RedirectHost, Fault> {
+    let fault = || {
+        Fault::new(format!("expected `host`, `*.host` or `host:port`, found {}", shown(text)))
+            .hint("a scheme or a path does not belong here")
+    };
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+            let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+            (host, Some(port.parse::<u16>().ok().filter(|port| is_number && *port > 0).ok_or_else(fault)?))
+        }
+        _ => (text, None),
+    };
+    let (host, subdomains) = host.strip_prefix("*.").map_or((host, false), |host| (host, true));
+    match Host::parse(host).map_err(|_| fault())? {
+        Host::Domain(name) if name.contains('*') || !name.is_ascii() => Err(fault()),
+        Host::Ipv4(_) | Host::Ipv6(_) if subdomains => Err(fault()),
+        host => Ok(RedirectHost { host: host.to_string(), subdomains, port }),
+    }
+}
+
+/// `auto`, or one segment of a path.
+pub(super) fn codebase(text: &str) -> Result<Codebase, Fault> {
+    if text == "auto" {
+        return Ok(Codebase::Auto);
+    }
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) && !text.contains("..")
+    {
+        return Ok(Codebase::Named(text.to_owned()));
+    }
+    Err(Fault::new(format!("expected `auto` or a codebase like `v4_6_release`, found {}", shown(text)))
+        .hint("slashes do not belong to it"))
+}
+
+/// Part of the user name, in front of a `+`. The text is not repeated: it may be the whole log-in.
+pub(super) fn company_id(text: &str) -> Result<String, Fault> {
+    if text.contains(|c: char| c.is_whitespace() || "+:/".contains(c)) {
+        return Err(Fault::new("contains white space or one of `+`, `:` and `/`")
+            .hint("write the company alone, as in the ConnectWise log-in form"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The rest of the user name, in front of a `:`.
+pub(super) fn public_key(text: &str) -> Result<String, Fault> {
+    if text.contains(|c: char| c.is_whitespace() || c == ':') {
+        return Err(Fault::new("contains white space or a colon").hint("write the public key alone"));
+    }
+    Ok(text.to_owned())
+}
+
+/// `year.release`, as the `Accept` header has it.
+pub(super) fn api_version(text: &str) -> Result<String, Fault> {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split_once('.') {
+        Some((year, release)) if is_number(year) && is_number(release) => Ok(text.to_owned()),
+        _ => Err(Fault::new(format!("expected a version like `2025.1`, found {}", shown(text)))
+            .hint("an empty text stands for the newest version")),
+    }
+}
+
+/// 1 to 50 characters.
+pub(super) fn type_name(text: &str) -> Result<String, Fault> {
+    bounded(text, TYPE_NAME_CHARS_MAX)
+}
+
+/// 1 to 100 characters.
+pub(super) fn record_name(text: &str) -> Result<String, Fault> {
+    bounded(text, NAME_CHARS_MAX)
+}
+
+/// Any text that is not blank.
+pub(super) fn text(text: &str) -> Result<String, Fault> {
+    bounded(text, usize::MAX)
+}
+
+fn bounded(text: &str, chars_max: usize) -> Result<String, Fault> {
+    let chars = text.chars().count();
+    if text.trim().is_empty() {
+        return Err(Fault::new("is blank").hint("write a name"));
+    }
+    if chars > chars_max {
+        return Err(Fault::new(format!("is {chars} characters long, {chars_max} fit into ConnectWise")));
+    }
+    Ok(text.to_owned())
+}
+
+/// Five fields. Which expressions `serve` can follow is its own matter.
+pub(super) fn cron(text: &str) -> Result<String, Fault> {
+    let fields = text.split_whitespace().count();
+    if fields != CRON_FIELDS {
+        return Err(Fault::new(format!("expected five fields, found {fields} in {}", shown(text)))
+            .hint("minute, hour, day of month, month, day of week: `0 0 * * *` is every midnight (UTC)"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Address and port on which to listen.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, Fault> {
+    text.parse().map_err(|_| {
+        let fault = Fault::new(format!("expected an address and a port, found {}", shown(text)));
+        let port = text.rsplit_once(':').map_or(text, |(_, port)| port).parse::<u16>().ok();
+        let local = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port.unwrap_or(9475));
+        fault.hint(format!("write it like `{local}`"))
+    })
+}
+
+/// Key `umbrella.customers`.
+pub(super) fn customer_source(name: &str) -> Option<CustomerSource> {
+    match name {
+        "auto" => Some(CustomerSource::Auto),
+        "managed" => Some(CustomerSource::Managed),
+        "providers" => Some(CustomerSource::Providers),
+        "mapping" => Some(CustomerSource::Mapping),
+        _ => None,
+    }
+}
+
+/// Key `record.threat_count`.
+pub(super) fn threat_count(name: &str) -> Option<ThreatCount> {
+    match name {
+        "sites" => Some(ThreatCount::Sites),
+        "requests" => Some(ThreatCount::Requests),
+        _ => None,
+    }
+}
+
+/// Key `record.touch`.
+pub(super) fn touch(name: &str) -> Option<Touch> {
+    match name {
+        "nightly" => Some(Touch::Nightly),
+        "on-change" => Some(Touch::OnChange),
+        _ => None,
+    }
+}
+
+/// Key `record.initial_window`.
+pub(super) fn initial_window(name: &str) -> Option<InitialWindow> {
+    match name {
+        "last-30-days" => Some(InitialWindow::Last30Days),
+        "previous-month" => Some(InitialWindow::PreviousMonth),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::https("https://api.umbrella.com", true)]
+    #[case::slash("https://api.umbrella.com/", true)]
+    #[case::port("https://cw.example:8443", true)]
+    #[case::upper_case("HTTPS://API.Umbrella.com", true)]
+    #[case::loopback_name("http://localhost:8080", true)]
+    #[case::loopback_v4("http://127.9.9.9:8080", true)]
+    #[case::loopback_v6("http://[::1]:8080", true)]
+    #[case::plain("http://api.umbrella.com", false)]
+    #[case::looks_like_loopback("http://localhost.example", false)]
+    #[case::private_address("http://192.168.0.1", false)]
+    #[case::path("https://api-na.myconnectwise.net/v4_6_release/apis/3.0", false)]
+    #[case::query("https://api.umbrella.com/?a", false)]
+    #[case::fragment("https://api.umbrella.com#a", false)]
+    #[case::user("https://user@api.umbrella.com", false)]
+    #[case::password("https://:secret@api.umbrella.com", false)]
+    #[case::other_scheme("ftp://api.umbrella.com", false)]
+    #[case::no_scheme("api.umbrella.com", false)]
+    #[case::no_scheme_but_port("localhost:8080", false)]
+    #[case::no_slashes("https:api.umbrella.com", false)]
+    #[case::no_host("https://", false)]
+    fn plain_http_is_for_loopback_hosts_only(#[case] text: &str, #[case] accepted: bool) {
+        assert_eq!(service_url(text).is_ok(), accepted);
+    }
+
+    #[rstest]
+    #[case::path("https://cw.example:8443/v4_6_release/apis/3.0", "write `https://cw.example:8443`")]
+    #[case::no_scheme("api.umbrella.com", "did you mean `https://api.umbrella.com`?")]
+    #[case::plain("http://api.umbrella.com", "write `https://api.umbrella.com`")]
+    fn a_wrong_address_is_answered_with_the_right_one(#[case] text: &str, #[case] hint: &str) {
+        assert_eq!(service_url(text).unwrap_err().hint.as_deref(), Some(hint));
+    }
+
+    #[rstest]
+    #[case::with_scheme("https://user:hunter2@api.umbrella.com/path")]
+    #[case::without_scheme("user:hunter2@api.umbrella.com")]
+    #[case::with_another_scheme("ftp://user:hunter2@api.umbrella.com")]
+    #[case::plain("http://user:hunter2@api.umbrella.com")]
+    fn a_password_in_an_address_is_not_repeated(#[case] text: &str) {
+        let fault = service_url(text).unwrap_err();
+        assert!(!format!("{fault:?}").contains("hunter2"));
+    }
+
+    #[rstest]
+    #[case::host("api.us.umbrella.com", Some("api.us.umbrella.com"))]
+    #[case::case_of_the_host("*.Umbrella.COM", Some("*.umbrella.com"))]
+    #[case::port("127.0.0.1:8081", Some("127.0.0.1:8081"))]
+    #[case::subdomains_and_port("*.umbrella.com:8443", Some("*.umbrella.com:8443"))]
+    #[case::ipv6("[::1]:8081", Some("[::1]:8081"))]
+    #[case::everything("*", None)]
+    #[case::asterisk_inside("a.*.com", None)]
+    #[case::subdomains_of_an_address("*.127.0.0.1", None)]
+    #[case::scheme("https://api.umbrella.com", None)]
+    #[case::path("api.umbrella.com/x", None)]
+    #[case::port_zero("api.umbrella.com:0", None)]
+    #[case::port_with_sign("api.umbrella.com:+80", None)]
+    #[case::user("user@api.umbrella.com", None)]
+    #[case::empty("", None)]
+    fn a_redirect_host_is_a_host_with_or_without_port(#[case] text: &str, #[case] read: Option<&str>) {
+        assert_eq!(redirect_host(text).ok().map(|host| host.to_string()).as_deref(), read);
+    }
+
+    #[rstest]
+    #[case("auto", true)]
+    #[case("v4_6_release", true)]
+    #[case("v2025_1/", false)]
+    #[case("..", false)]
+    fn a_codebase_is_one_segment_of_a_path(#[case] text: &str, #[case] accepted: bool) {
+        assert_eq!(codebase(text).is_ok(), accepted);
+    }
+
+    #[rstest]
+    #[case("2025.1", true)]
+    #[case("2025.16", true)]
+    #[case("2025", false)]
+    #[case("latest", false)]
+    #[case("2025.1, text/html", false)]
+    fn an_api_version_is_year_and_release(#[case] text: &str, #[case] accepted: bool) {
+        assert_eq!(api_version(text).is_ok(), accepted);
+    }
+
+    #[test]
+    fn names_fit_into_their_columns() {
+        assert!(type_name(&"ü".repeat(50)).is_ok() && type_name(&"ü".repeat(51)).is_err());
+        assert!(record_name(&"ü".repeat(100)).is_ok() && record_name(&"ü".repeat(101)).is_err());
+        assert!(record_name("  ").is_err());
+    }
+
+    #[rstest]
+    #[case("0 0 * * *", true)]
+    #[case(" 0  0 * * * ", true)]
+    #[case("0 0 0 * * *", false)]
+    #[case("@daily", false)]
+    fn a_cron_expression_has_five_fields(#[case] text: &str, #[case] accepted: bool) {
+        assert_eq!(cron(text).is_ok(), accepted);
+    }
+
+    #[rstest]
+    #[case("127.0.0.1:9475", None)]
+    #[case("[::]:9475", None)]
+    #[case("localhost:80", Some("write it like `127.0.0.1:80`"))]
+    #[case("9475", Some("write it like `127.0.0.1:9475`"))]
+    fn an_address_to_listen_on_has_a_port(#[case] text: &str, #[case] hint: Option<&str>) {
+        assert_eq!(listen(text).err().and_then(|fault| fault.hint).as_deref(), hint);
+    }
+}
