@@ -1,7 +1,8 @@
-//! Reads the configuration, and reports everything that is wrong with it at once.
+//! Reads the configuration and the mapping, and reports everything that is wrong with them at once.
 //!
 //! [`load`] lays the environment over the file and the file over the defaults of [`keys::KEYS`], and gives the typed [`Config`].
-//! It answers with [`Problems`] that name the place, what is wrong there and the nearest valid spelling.
+//! [`mapping_file::load`] reads the operator's list. Both answer with [`Problems`] that name the place, what is wrong there and the
+//! nearest valid spelling; both touch nothing but the files that they are given and those that these name.
 //!
 //! # What a problem never contains
 //! * The value of a secret, not even of one that is misspelt, of the wrong kind, or on a line that cannot be read.
@@ -11,6 +12,7 @@ mod file;
 mod files;
 pub mod keys;
 mod layers;
+pub mod mapping_file;
 mod model;
 mod nearest;
 mod problem;

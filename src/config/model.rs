@@ -21,7 +21,7 @@ pub struct Config {
     pub connectwise: ConnectWise,
     /// What records look like.
     pub record: Record,
-    /// The mapping.
+    /// The mapping; see [`mapping_file::load`](super::mapping_file::load).
     pub mapping_file: PathBuf,
     /// When to hold back.
     pub guards: Guards,

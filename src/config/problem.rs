@@ -36,6 +36,10 @@ impl Place {
         Self::File { path: path.to_owned(), position: None }
     }
 
+    pub(super) fn line(path: &Path, line: usize) -> Self {
+        Self::File { path: path.to_owned(), position: Some(Position { line, column: None }) }
+    }
+
     /// The place of a byte of a file's text. A byte order mark has been removed from the text.
     pub(super) fn byte(path: &Path, text: &[u8], at: usize) -> Self {
         let before = &text[..at.min(text.len())];
@@ -189,8 +193,8 @@ mod tests {
         let file = Path::new("a.toml");
         let mut problems = Problems::default();
         problems.add(Place::Variable("A".into()), Fault::new("fourth"));
-        problems.add(Place::byte(file, b"\n\n\n", 2), Fault::new("third"));
-        problems.add(Place::byte(file, b"\n\n\n", 1), Fault::new("second"));
+        problems.add(Place::line(file, 10), Fault::new("third"));
+        problems.add(Place::line(file, 9), Fault::new("second"));
         problems.add(Place::file(file), Fault::new("first"));
         let messages: Vec<_> = problems.sorted().iter().map(|problem| problem.message.clone()).collect();
         assert_eq!(messages, ["first", "second", "third", "fourth"]);
