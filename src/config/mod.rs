@@ -8,6 +8,7 @@
 //! * The value of a secret, not even of one that is misspelt, of the wrong kind, or on a line that cannot be read.
 
 mod build;
+mod document;
 mod file;
 mod files;
 pub mod keys;
@@ -21,6 +22,7 @@ mod value;
 
 use std::path::Path;
 
+pub use document::{example, reference};
 pub use model::{
     Codebase, Config, ConnectWise, ConnectWiseLimits, CustomerSource, Guards, History, Http, Record,
     RedirectHost, Schedule, Serve, State, StatePath, ThreatCount, Touch, Umbrella, UmbrellaLimits,

@@ -36,6 +36,11 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     files
 }
 
+fn secrets() -> Vec<(String, String)> {
+    let secrets = KEYS.iter().filter(|key| key.kind == Kind::Secret && key.effect == Effect::Now);
+    secrets.map(|key| (key.variable(), "not-a-real-secret".to_owned())).collect()
+}
+
 #[test]
 fn good_configurations_load_without_notices() {
     for path in files(&format!("{FIXTURES}/good"), "toml") {
@@ -243,6 +248,48 @@ fn a_setting_without_effect_is_noticed_where_it_is_set() {
             "`history.keep_days` has no effect in this version",
         ]
     );
+}
+
+#[test]
+fn the_example_is_made_from_the_keys_and_loads() {
+    assert_written("psasync.example.toml", &example());
+    let loaded =
+        load(Path::new("psasync.example.toml"), secrets()).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(loaded.notices.is_empty());
+}
+
+#[test]
+fn every_key_stands_in_the_example_and_can_be_uncommented() {
+    let text: Vec<_> = example()
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(setting) if setting.contains(" = ") && !setting.contains("_file = ") => setting.to_owned(),
+            _ => line.to_owned(),
+        })
+        .collect();
+    let document = toml::from_str::<toml::Table>(&text.join("\n")).unwrap();
+    for key in KEYS {
+        let mut value = Some(&toml::Value::Table(document.clone())).cloned();
+        for part in key.path.split('.') {
+            value = value.and_then(|value| value.get(part).cloned());
+        }
+        assert!(value.is_some(), "{}", key.path);
+    }
+    assert_eq!(problems(&text.join("\n"), Vec::new()), "");
+}
+
+#[test]
+fn the_reference_is_made_from_the_keys() {
+    assert_written("docs/configuration.md", &reference());
+}
+
+/// Compares a file with what it is made from. With `UPDATE_WRITTEN` set, the file is written instead.
+fn assert_written(path: &str, expected: &str) {
+    if std::env::var_os("UPDATE_WRITTEN").is_some() {
+        fs::write(path, expected).unwrap();
+    }
+    let written = fs::read_to_string(path).unwrap_or_default();
+    assert!(written == expected, "{path} is out of date: run `UPDATE_WRITTEN=1 cargo test written`");
 }
 
 proptest! {
