@@ -20,3 +20,4 @@ pub mod connectwise;
 
 pub mod apply;
 pub mod config;
+pub mod schedule;
