@@ -89,6 +89,13 @@ impl Reader<'_> {
         Place::byte(self.path, self.text.as_bytes(), at)
     }
 
+    /// Where the dotted key begins whose last part is at `at`.
+    fn dotted_start(&self, at: usize) -> usize {
+        let before = &self.text[..at];
+        let part = &before[before.rfind(['\n', '[', '{', ',']).map_or(0, |end| end + 1)..];
+        at - part.trim_start().len()
+    }
+
     fn readable<'a, 'i>(&self, table: &'a DeTable<'i>) -> Vec<Entry<'a, 'i>> {
         table.iter().filter(|(key, value)| key.span().end.max(value.span().end) <= self.readable_to).collect()
     }
@@ -102,7 +109,7 @@ impl Reader<'_> {
             self.known(&join(section, key.get_ref()), value);
         }
         for (key, value) in unknown {
-            self.unknown(&join(section, key.get_ref()), key.span().start, value);
+            self.unknown(&join(section, key.get_ref()), self.dotted_start(key.span().start), value);
         }
     }
 
@@ -136,7 +143,7 @@ impl Reader<'_> {
             DeValue::Table(table) if has_header => self.unknown_section(path, at, table),
             DeValue::Table(table) if !table.is_empty() => {
                 for (key, value) in self.readable(table) {
-                    self.unknown(&join(path, key.get_ref()), key.span().start, value);
+                    self.unknown(&join(path, key.get_ref()), self.dotted_start(key.span().start), value);
                 }
             }
             _ => self.layer.unknown(path, path, self.place(at), self.problems, str::to_owned),

@@ -63,6 +63,18 @@ fn a_missing_file_is_answered_with_how_to_get_one() {
     insta::assert_snapshot!(load(Path::new("no-such-folder/psasync.toml"), []).err().unwrap());
 }
 
+#[rstest]
+#[case::key("[umbrella]\n  base_ulr = 1", "psasync.toml:2:3")]
+#[case::dotted_key("umbrela.base_url = 1", "psasync.toml:1:1")]
+#[case::inline_table("x = {}\numbrela = { base_url = 1 }", "psasync.toml:2:13")]
+#[case::section("[connectwise.limit]", "psasync.toml:1:2")]
+#[case::list_of_sections("[[umbrela]]\nbase_url = 1", "psasync.toml:1:3")]
+fn an_unknown_name_is_pointed_at(#[case] text: &str, #[case] place: &str) {
+    let problems = load_text(text, Vec::new()).err().unwrap();
+    let unknown = problems.iter().rfind(|problem| problem.message.starts_with("unknown")).unwrap();
+    assert_eq!(unknown.place.to_string(), place);
+}
+
 #[test]
 fn bad_variables_are_answered_with_every_problem() {
     let variables = environment([
