@@ -1,6 +1,7 @@
 //! What goes in and out of a simulated service, before it becomes HTTP.
 
 use axum::body::Bytes;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use serde::Serialize;
 use serde_json::Value;
@@ -28,6 +29,11 @@ impl Incoming {
 
     pub(crate) fn query(&self) -> &str {
         self.uri.query().unwrap_or_default()
+    }
+
+    /// Returns path and query; an in-process caller's URI may have an origin, which is left out.
+    pub(crate) fn target(&self) -> &str {
+        self.uri.path_and_query().map_or("/", PathAndQuery::as_str)
     }
 
     /// Returns the first query parameter of that name; an empty one counts as absent.

@@ -1,6 +1,6 @@
 //! Simulates the HTTP APIs of Cisco Umbrella and ConnectWise PSA over a world that is data.
 //!
-//! [`Simulation`] serves a [`World`](world::World) as axum routers, in-process or, with [`serve`](fn@serve), on loopback sockets. Both skins follow what the vendors
+//! [`Simulation`] serves a [`World`] as axum routers, in-process or, with [`serve`](fn@serve), on loopback sockets. Both skins follow what the vendors
 //! document and what was observed on live systems, traps included; [`Fault`] adds what can go wrong.
 //!
 //! # What is deliberately absent

@@ -3,6 +3,7 @@
 //! Windows are fixed and aligned to the simulated time, as in the gateways whose headers were recorded: a second, a minute and half an hour at
 //! once. A refused request is not counted.
 
+use axum::http::HeaderName;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 
@@ -98,4 +99,15 @@ impl Counters {
             _ => 0,
         }
     }
+}
+
+/// Names the header in which Umbrella tells about a window.
+pub(crate) fn window_header(kind: &str, seconds: i64) -> Option<HeaderName> {
+    let suffix = match seconds {
+        1 => "second".to_owned(),
+        60 => "minute".to_owned(),
+        3600 => "hour".to_owned(),
+        other => other.to_string(),
+    };
+    HeaderName::from_bytes(format!("x-ratelimit-{kind}-{suffix}").as_bytes()).ok()
 }

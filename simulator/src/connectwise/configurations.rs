@@ -158,14 +158,20 @@ impl Row for RecordRow<'_> {
         row.insert("name".to_owned(), json!(record.name));
         row.insert("activeFlag".to_owned(), json!(true));
         if let Some(kind) = self.kind {
-            row.insert("type".to_owned(), reference(kind.id, &kind.name, "type_href"));
+            row.insert(
+                "type".to_owned(),
+                reference(kind.id, &kind.name, "type_href", "company/configurations/types"),
+            );
             row.insert("questions".to_owned(), answers::shown(record, kind));
         }
         if let Some(status) = self.status {
-            row.insert("status".to_owned(), reference(status.id, &status.description, "status_href"));
+            row.insert(
+                "status".to_owned(),
+                reference(status.id, &status.description, "status_href", "company/configurations/statuses"),
+            );
         }
         if let Some(company) = self.company {
-            let mut reference = reference(company.id, &company.name, "company_href");
+            let mut reference = reference(company.id, &company.name, "company_href", "company/companies");
             reference["identifier"] = json!(company.identifier);
             row.insert("company".to_owned(), reference);
         }
@@ -197,8 +203,9 @@ impl Row for RecordRow<'_> {
     }
 }
 
-fn reference(id: i64, name: &str, link: &str) -> Value {
-    json!({ "id": id, "name": name, "_info": { link: format!("https://na.myconnectwise.net/v4_6_release/apis/3.0/{id}") } })
+fn reference(id: i64, name: &str, link: &str, resource: &str) -> Value {
+    let address = format!("https://na.myconnectwise.net/v4_6_release/apis/3.0/{resource}/{id}");
+    json!({ "id": id, "name": name, "_info": { link: address } })
 }
 
 /// What a change needs to know besides the request.

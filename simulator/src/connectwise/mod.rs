@@ -31,6 +31,9 @@ use listing::{Place, Row, Shape, list};
 use serde_json::{Value, json};
 use types::{QUESTIONS, QuestionRow, TYPES};
 
+/// Longest path and query that is taken; beyond it the documentation asks for a search by POST.
+const TARGET_BYTES_MAX: usize = 10_000;
+
 /// Makes a world's relative times absolute and numbers its answers.
 pub(crate) fn prepare(connectwise: &mut ConnectWise, now: DateTime<Utc>) {
     for record in &mut connectwise.records {
@@ -49,6 +52,9 @@ pub(crate) fn answer(
     let world = &running.world;
     if let Some(company) = request.path().strip_prefix("/login/companyinfo/") {
         return auth::company_info(&world.connectwise, &world.credentials, company);
+    }
+    if request.target().len() > TARGET_BYTES_MAX {
+        return Answer::new(StatusCode::URI_TOO_LONG, "text/plain", "Request-URI Too Long");
     }
     let Some(resource) = resource(&world.connectwise, request.path()) else {
         let message = "Cannot route. Codebase/company is invalid";

@@ -12,7 +12,7 @@ pub(crate) use weather::Weather;
 
 use crate::answer::{Answer, Incoming};
 use crate::log::Service;
-use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -225,17 +225,6 @@ fn without_last_rows(body: &[u8]) -> Option<Value> {
 /// Marks an answer whose connection broke: an in-process transport that finds it among the response's extensions reports a network error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Severed;
-
-/// Name of the header that rate limits of Umbrella are given in, per window.
-pub(crate) fn window_header(kind: &str, seconds: i64) -> Option<HeaderName> {
-    let suffix = match seconds {
-        1 => "second".to_owned(),
-        60 => "minute".to_owned(),
-        3600 => "hour".to_owned(),
-        other => other.to_string(),
-    };
-    HeaderName::from_bytes(format!("x-ratelimit-{kind}-{suffix}").as_bytes()).ok()
-}
 
 /// The faults that wait, in the order in which they were injected.
 #[derive(Debug, Default)]

@@ -46,7 +46,7 @@ impl Weather {
         organization: Option<i64>,
         request: &Incoming,
     ) -> Option<FaultKind> {
-        let identity = digest(&(service, organization, request.method.as_str(), &request.uri));
+        let identity = digest(&(service, organization, request.method.as_str(), request.target()));
         let history = self.histories.entry(identity).or_default();
         history.asked += 1;
         let chance = digest(&(self.mix.seed, identity, history.asked));

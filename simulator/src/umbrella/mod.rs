@@ -14,8 +14,8 @@ mod window;
 pub(crate) use token::organization;
 
 use crate::answer::{Answer, Incoming, Reply};
-use crate::fault::{throttled, window_header};
-use crate::limits::{Budget, Count, Limits, Spent};
+use crate::fault::throttled;
+use crate::limits::{Budget, Count, Limits, Spent, window_header};
 use crate::log::Service;
 use crate::simulation::Running;
 use axum::http::{HeaderName, Method, StatusCode, header};
@@ -158,7 +158,7 @@ fn redirect(
     if !matches!(route, Route::Reports(_)) || organization.region == umbrella.console.region {
         return None;
     }
-    let location = format!("{}{}", origin.trim_end_matches('/'), request.uri);
+    let location = format!("{}{}", origin.trim_end_matches('/'), request.target());
     Some(Answer::new(StatusCode::FOUND, "text/plain", "").with(header::LOCATION, &location))
 }
 

@@ -111,7 +111,14 @@ async fn what_does_not_fit_the_grammar_is_a_bad_request() {
 
 #[tokio::test]
 async fn parentheses_have_a_limit() {
-    let conditions = format!("{}id=1{}", "(".repeat(3000), ")".repeat(3000));
+    let conditions = format!("{}id=1{}", "(".repeat(1000), ")".repeat(1000));
     let resource = format!("company/companies?conditions={}", encoded(&conditions));
     assert_eq!(cw(&simulation(), "GET", &resource, "").await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn an_address_has_at_most_ten_thousand_characters() {
+    let ids: Vec<String> = (1..2000).map(|id| id.to_string()).collect();
+    let resource = format!("company/companies?conditions={}", encoded(&format!("id in ({})", ids.join(","))));
+    assert_eq!(cw(&simulation(), "GET", &resource, "").await.status, StatusCode::URI_TOO_LONG);
 }

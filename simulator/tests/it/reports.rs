@@ -268,6 +268,8 @@ async fn reports_of_another_region_are_redirected_and_ask_for_the_token_again() 
     let uri = "/reports/v2/identities?limit=1&offset=0";
     let got = child.get(uri).await;
     assert_eq!((got.status, got.header("location")), (StatusCode::FOUND, format!("{origin}{uri}").as_str()));
+    let absolute = child.get(&format!("https://api.umbrella.com{uri}")).await;
+    assert_eq!(absolute.header("location"), format!("{origin}{uri}"));
     let got = ask(simulation.regional(), "GET", uri, &[], "").await;
     assert_eq!(got.status, StatusCode::UNAUTHORIZED);
     let bearer = format!("Bearer {}", child.token);
