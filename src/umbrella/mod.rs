@@ -4,13 +4,14 @@
 //! for exactly what is needed. An organization with nothing inactive, whose month is known already, costs no request at all.
 //!
 //! # What is promised
-//! * What was not read is [`Unread`](crate::domain::metrics::Unread) with a reason, never 0, empty or absent.
+//! * What was not read is [`Unread`] with a reason, never 0, empty or absent.
 //! * One report that fails costs its own fields; one organization that fails costs itself.
 //! * A token goes to `base_url` and to `redirect_hosts`, nowhere else. Tokens are never stored.
 //! * No budget of [`Limits`] is exceeded, redirects and repetitions included.
 
 mod auth;
 mod collect;
+mod confirm;
 mod convert;
 mod error;
 mod fleet;
@@ -19,18 +20,22 @@ mod gateway;
 mod tests;
 mod wire;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use url::Url;
 
+use self::confirm::WindowQueries;
 use self::gateway::Gateway;
 use crate::clock::Clock;
+use crate::domain::metrics::Unread;
 use crate::domain::window::Window;
 use crate::http::{Counters, Exchange, HostPattern, Traffic};
 use crate::secret::Secret;
 
+pub use self::confirm::ZeroCheck;
 pub use self::convert::{Deployment, GroupCounts};
 pub use self::error::UmbrellaError;
 pub use self::fleet::{Console, Fleet, MovedCategories};
@@ -107,6 +112,8 @@ pub struct Umbrella<E> {
     customers: CustomerSource,
     top_n: usize,
     counters: Arc<Counters>,
+    // Filled by the first zero that is to be confirmed for a window; whoever comes second waits for the first one's answer.
+    window_queries: tokio::sync::Mutex<HashMap<Window, Result<Arc<WindowQueries>, Unread>>>,
 }
 
 impl<E: Exchange> Umbrella<E> {
@@ -119,6 +126,7 @@ impl<E: Exchange> Umbrella<E> {
             customers: settings.customers,
             top_n: settings.top_n,
             counters,
+            window_queries: tokio::sync::Mutex::default(),
         }
     }
 

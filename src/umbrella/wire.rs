@@ -178,6 +178,19 @@ pub(super) struct TopCategory {
     pub(super) count: Count,
 }
 
+/// A row of `GET /reports/v2/providers/requests-by-org`.
+#[derive(Debug, Deserialize)]
+pub(super) struct OrganizationRequests {
+    pub(super) organization: OrganizationRef,
+    pub(super) counts: RequestTotals,
+}
+
+/// What an organization's requests come to.
+#[derive(Debug, Deserialize)]
+pub(super) struct RequestTotals {
+    pub(super) total: Count,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@ use std::time::Duration;
 use rstest::rstest;
 
 use super::*;
+use crate::domain::field::Group;
 use crate::domain::finding::Reason;
 use crate::domain::metrics::{Metrics, Presence, Reading, Threats};
 
@@ -241,6 +242,65 @@ async fn the_package_comes_from_the_first_source_that_names_it(
         umbrella.organization(&fleet, &Organization { package: None, ..organization }, &nobody).await;
     assert_eq!(reason(&metrics.package), Reason::PackageUnknown);
     assert_eq!(reason(&metrics.seats), Reason::SeatsUnknown);
+}
+
+/// Both sources on the networks of one organization.
+fn two_sources(counted: u64, identities: Reply) -> Arc<Script> {
+    service(move |_, _, line| {
+        if line.contains("providers/deployments") {
+            return Some(report(json!([deployment(
+                QUIET,
+                &[("network", counted, counted), ("roaming", 1, 1)]
+            )])));
+        }
+        line.contains("/v2/identities").then(|| identities.clone())
+    })
+}
+
+#[rstest]
+#[case::both_say_so(0, report(json!([identity(21, "roaming", "PC")])), ZeroCheck::Confirmed)]
+#[case::identities_say_otherwise(0, report(json!([identity(11, "network", "HQ")])), ZeroCheck::Contradicted { number: 1 })]
+#[case::the_report_on_all_says_otherwise(3, report(json!([])), ZeroCheck::Contradicted { number: 3 })]
+#[tokio::test(start_paused = true)]
+async fn a_zero_of_networks_needs_both_sources(
+    #[case] counted: u64,
+    #[case] identities: Reply,
+    #[case] expected: ZeroCheck,
+) {
+    let umbrella = client(&two_sources(counted, identities));
+    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let check = umbrella.confirm_zero(&fleet, &organization(QUIET), Group::Networks, october(), None).await;
+    assert_eq!(check, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_cannot_be_read_confirms_nothing() {
+    let umbrella = client(&two_sources(0, reply(403, "")));
+    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    for (id, group) in
+        [(QUIET, Group::Networks), (BUSY, Group::Agents), (QUIET, Group::Seats), (OrgId(5), Group::Month)]
+    {
+        let check = umbrella.confirm_zero(&fleet, &organization(id), group, october(), None).await;
+        assert!(matches!(check, ZeroCheck::Unknown(_)), "{group:?}: {check:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn queries_are_confirmed_by_one_report_per_window() {
+    let script = service(|_, _, _| None);
+    let umbrella = client(&script);
+    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let before = script.seen().len();
+    let mut checks = Vec::new();
+    for id in [QUIET, BUSY, QUIET] {
+        checks.push(umbrella.confirm_zero(&fleet, &organization(id), Group::Month, october(), None).await);
+    }
+    assert_eq!(checks, [ZeroCheck::Confirmed, ZeroCheck::Contradicted { number: 4 }, ZeroCheck::Confirmed]);
+    let asked: Vec<_> = script.seen().iter().skip(before).map(line).collect();
+    assert_eq!(
+        asked,
+        ["GET /reports/v2/providers/requests-by-org?from=1790812800000&to=1793491199999&limit=1000"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
