@@ -12,12 +12,13 @@ pub mod resolve;
 pub mod translate;
 
 pub mod plan;
+pub mod schedule;
 pub mod store;
 
 pub mod permit;
 
 pub mod connectwise;
+pub mod umbrella;
 
 pub mod apply;
 pub mod config;
-pub mod schedule;

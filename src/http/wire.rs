@@ -277,7 +277,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_without_an_address_was_certainly_not_sent() {
-        let error = get(&settings(), "http://no-such-host.invalid/").await.unwrap_err();
+        // A label longer than DNS allows fails in the resolver itself, whatever network there is.
+        let error = get(&settings(), &format!("http://{}.invalid/", "x".repeat(70))).await.unwrap_err();
         assert!(matches!(error, ExchangeError::Unresolved { .. }), "{error:?}");
         assert_eq!(error.sent(), Sent::No);
     }

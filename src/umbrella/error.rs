@@ -1,0 +1,178 @@
+//! What can go wrong with Umbrella as a whole, and with one question to it.
+
+use http::StatusCode;
+use thiserror::Error;
+
+use crate::domain::finding::Reason;
+use crate::domain::metrics::Unread;
+use crate::http::{ReadError, RedirectError, Refusal};
+
+/// Why Umbrella could not be used by this run.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum UmbrellaError {
+    /// The API key was refused. Exit code 77.
+    #[error("Umbrella refused the API key: {detail}")]
+    Credentials {
+        /// Umbrella's words.
+        detail: String,
+    },
+    /// The API key lacks a right that the whole run needs. Exit code 77.
+    #[error("the Umbrella API key lacks the scope `{scope}`: {detail}")]
+    MissingScope {
+        /// As Umbrella spells it.
+        scope: &'static str,
+        /// Umbrella's words.
+        detail: String,
+    },
+    /// The key has the right, but the console is of a kind that has no such customer list. Exit code 77.
+    #[error("this Umbrella console offers no customer list of the kind asked for: {detail}")]
+    NoCustomerList {
+        /// Umbrella's words.
+        detail: String,
+    },
+    /// Umbrella did not answer. Exit code 1.
+    #[error("{what} could not be read from Umbrella: {detail}")]
+    Unavailable {
+        /// What was asked for.
+        what: &'static str,
+        /// What happened.
+        detail: String,
+        /// What a person can do about it.
+        hint: &'static str,
+    },
+    /// Umbrella's answer could not be understood. Exit code 1.
+    #[error("Umbrella's answer for {what} cannot be used: {detail}")]
+    Unreadable {
+        /// What was asked for.
+        what: &'static str,
+        /// What is wrong with the answer.
+        detail: String,
+    },
+}
+
+impl UmbrellaError {
+    /// Whether Umbrella answered and said no: exit code 77, otherwise 1.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Credentials { .. } | Self::MissingScope { .. } | Self::NoCustomerList { .. })
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Credentials { .. } => {
+                "check `umbrella.api_key` and `umbrella.api_secret`, the key's expiry date and its network restrictions in the Umbrella console"
+            }
+            Self::MissingScope { .. } => "add the scope, read-only, to the API key in the Umbrella console",
+            Self::NoCustomerList { .. } => {
+                "set `umbrella.customers` to `auto`, or to `mapping` so that the organizations come from the mapping file"
+            }
+            Self::Unavailable { hint, .. } => hint,
+            Self::Unreadable { .. } => "run again; if it stays, look for a newer version of psasync",
+        }
+    }
+}
+
+/// Why there is no token.
+#[derive(Clone, Debug, Error)]
+pub(super) enum TokenError {
+    /// The token endpoint said no.
+    #[error("no token: {0}")]
+    Refused(Refusal),
+    /// The token is not what was asked for.
+    #[error("the token cannot be used: {0}")]
+    Unusable(String),
+    /// A fresh token was refused by another endpoint.
+    #[error("a fresh token was refused: {0}")]
+    Rejected(Refusal),
+    /// The token endpoint did not answer.
+    #[error("no token: {0}")]
+    Unread(ReadError),
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, Error)]
+pub(super) enum AskError {
+    /// It could not be asked.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The answer lies where the token must not go.
+    #[error(transparent)]
+    Redirect(#[from] RedirectError),
+    /// It was asked in vain.
+    #[error(transparent)]
+    Read(ReadError),
+}
+
+impl AskError {
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Read(error) => error.refusal(),
+            Self::Token(_) | Self::Redirect(_) => None,
+        }
+    }
+
+    /// What this means for the fields that the answer was for.
+    pub(super) fn unread(&self, what: &str) -> Unread {
+        let reason = match self {
+            Self::Read(ReadError::DeadlinePassed { .. })
+            | Self::Token(TokenError::Unread(ReadError::DeadlinePassed { .. })) => Reason::NotReadInTime,
+            _ => Reason::ReportUnread,
+        };
+        Unread { reason, sentence: format!("{what}: {self}") }
+    }
+
+    /// What this means for the run, where the run cannot go on without the answer.
+    pub(super) fn for_run(&self, what: &'static str, scope: &'static str) -> UmbrellaError {
+        let detail = self.to_string();
+        match self {
+            Self::Token(TokenError::Refused(refusal))
+                if !refusal.status.is_client_error() || is_throttle(refusal) =>
+            {
+                unavailable(what, detail, None)
+            }
+            Self::Token(TokenError::Refused(refusal)) if refusal.status == StatusCode::NOT_FOUND => {
+                unavailable(what, detail, Some("check `umbrella.base_url`: there is no token endpoint"))
+            }
+            Self::Token(TokenError::Refused(_) | TokenError::Rejected(_)) => {
+                UmbrellaError::Credentials { detail }
+            }
+            Self::Token(TokenError::Unusable(_)) => UmbrellaError::Unreadable { what, detail },
+            Self::Read(ReadError::Refused(refusal)) if refusal.status == StatusCode::FORBIDDEN => {
+                UmbrellaError::MissingScope { scope, detail }
+            }
+            Self::Read(ReadError::Undecodable(_))
+            | Self::Token(TokenError::Unread(ReadError::Undecodable(_))) => {
+                UmbrellaError::Unreadable { what, detail }
+            }
+            Self::Read(error) | Self::Token(TokenError::Unread(error)) => {
+                unavailable(what, detail, error.hint())
+            }
+            Self::Redirect(_) => unavailable(
+                what,
+                detail,
+                Some(
+                    "if the host is Umbrella's, add it to `umbrella.redirect_hosts`; otherwise check `umbrella.base_url`",
+                ),
+            ),
+        }
+    }
+
+    /// The run's error where the key itself is the problem: then no other question fares better.
+    pub(super) fn ends_run(&self, what: &'static str) -> Option<UmbrellaError> {
+        match self {
+            Self::Token(_) => Some(self.for_run(what, "")),
+            Self::Redirect(_) | Self::Read(_) => None,
+        }
+    }
+}
+
+fn is_throttle(refusal: &Refusal) -> bool {
+    refusal.status == StatusCode::TOO_MANY_REQUESTS
+}
+
+fn unavailable(what: &'static str, detail: String, hint: Option<&'static str>) -> UmbrellaError {
+    let hint = hint.unwrap_or("run again later; Umbrella's status page tells of outages");
+    UmbrellaError::Unavailable { what, detail, hint }
+}

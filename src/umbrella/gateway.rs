@@ -1,0 +1,251 @@
+//! Asks Umbrella one question: token, budget, redirects, and one new token where the old one is no longer taken.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Request};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use url::Url;
+
+use super::auth::{Session, Token};
+use super::error::{AskError, TokenError};
+use super::{Limits, Settings, wire};
+use crate::clock::Clock;
+use crate::domain::ids::OrgId;
+use crate::http::redirect::{destination, host_and_port};
+use crate::http::{
+    Call, Caller, Counters, Exchange, HostPattern, Limiter, ReadError, RedirectError, Refusal, RetrySettings,
+    Window,
+};
+use crate::secret::Secret;
+
+/// How many redirects one question may follow.
+pub(super) const HOPS_MAX: usize = 3;
+
+const TOKEN_PATH: &str = "/auth/v2/token";
+const ORGANIZATION_HEADER: &str = "x-umbrella-orgid";
+/// One below the published 5, as the reports' default.
+const ADMIN_PER_SECOND: u32 = 4;
+/// What a minute allows, all the time: 11 a minute are 330 in half an hour, below the published 350.
+const MINUTES_PER_HALF_HOUR: u32 = 30;
+
+/// Where Umbrella is and what may be asked how often.
+pub(super) struct Gateway<E> {
+    caller: Caller<E>,
+    base_url: Url,
+    basic: Secret,
+    redirect_hosts: Vec<HostPattern>,
+    limits: Limits,
+    tokens: Limiter,
+    console: Session,
+    // One budget per organization, kept, so that a second look at an organization does not begin with a full one.
+    organizations: Mutex<HashMap<OrgId, Arc<Limiter>>>,
+    pub(super) admin: Limiter,
+    pub(super) consoles: Limiter,
+}
+
+impl<E: Exchange> Gateway<E> {
+    pub(super) fn new(exchange: Arc<E>, settings: &Settings, clock: Clock, counters: Arc<Counters>) -> Self {
+        let Limits { token_per_minute, admin_per_minute, reports_per_second } = settings.limits;
+        let retry = RetrySettings {
+            attempts_max: settings.attempts_max,
+            throttled_start: std::time::Duration::from_secs(1),
+            seed: settings.seed,
+        };
+        let per_key = || {
+            Limiter::new(&[
+                Window::per_second(ADMIN_PER_SECOND),
+                Window::per_minute(admin_per_minute),
+                Window::per_half_hour(admin_per_minute.saturating_mul(MINUTES_PER_HALF_HOUR)),
+            ])
+        };
+        let credential = format!("{}:{}", settings.api_key.expose(), settings.api_secret.expose());
+        let own_host = HostPattern::origin_of(&settings.base_url);
+        Self {
+            caller: Caller::new(exchange, "umbrella", retry, clock, counters),
+            base_url: settings.base_url.clone(),
+            basic: Secret::new(format!("Basic {}", STANDARD.encode(credential))),
+            redirect_hosts: settings.redirect_hosts.iter().cloned().chain(own_host).collect(),
+            limits: settings.limits,
+            tokens: Limiter::new(&[Window::per_minute(token_per_minute)]),
+            console: Session::new(None, Arc::new(Limiter::new(&[Window::per_second(reports_per_second)]))),
+            organizations: Mutex::default(),
+            admin: per_key(),
+            consoles: per_key(),
+        }
+    }
+
+    /// The console's own session.
+    pub(super) fn console(&self) -> &Session {
+        &self.console
+    }
+
+    /// A session of one organization. Its token is asked for with the first question.
+    pub(super) fn organization(&self, id: OrgId) -> Session {
+        let mut organizations = self.organizations.lock().unwrap_or_else(PoisonError::into_inner);
+        let limiter = organizations
+            .entry(id)
+            .or_insert_with(|| Arc::new(Limiter::new(&[Window::per_second(self.limits.reports_per_second)])));
+        Session::new(Some(id), limiter.clone())
+    }
+
+    /// Whether the console's token says that it has `scope`; `None` where it does not say.
+    pub(super) async fn has_scope(&self, scope: &str) -> Option<bool> {
+        let token = self.token(&self.console, None, None).await.ok()?;
+        token.scopes().map(|scopes| scopes.cover(scope))
+    }
+
+    /// Asks for `path_and_query` on the session's own budget.
+    pub(super) async fn report<T: DeserializeOwned>(
+        &self,
+        session: &Session,
+        path_and_query: &str,
+        deadline: Option<Instant>,
+    ) -> Result<T, AskError> {
+        let report: wire::Report<T> = self.ask(session, &session.limiter, path_and_query, deadline).await?;
+        Ok(report.data)
+    }
+
+    /// Asks for `path_and_query` on the budget of `limiter`.
+    ///
+    /// Redirects are followed by hand, because a library would drop the token on the way to another host. Each draws on the budget.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        session: &Session,
+        limiter: &Limiter,
+        path_and_query: &str,
+        deadline: Option<Instant>,
+    ) -> Result<T, AskError> {
+        let own = at(session.region().as_ref().unwrap_or(&self.base_url), path_and_query);
+        let mut url = own.clone();
+        let mut token = self.token(session, None, deadline).await?;
+        let mut is_fresh = false;
+        let mut hops = 0;
+        loop {
+            let request = get(&url, &token)?;
+            match self.caller.read(Call { request: &request, limiter, deadline }).await {
+                Ok(answer) => {
+                    self.settle(session, path_and_query, &own, &url);
+                    return Ok(answer.body);
+                }
+                Err(ReadError::Redirected { .. }) if hops == HOPS_MAX => {
+                    return Err(RedirectError::TooMany { from: host_and_port(&url), hops }.into());
+                }
+                Err(ReadError::Redirected { location, .. }) => {
+                    hops += 1;
+                    url = self.next_hop(&url, &location)?;
+                }
+                Err(ReadError::Refused(refusal)) if is_expired(&refusal) && is_fresh => {
+                    let error = TokenError::Rejected(refusal);
+                    session.reject(&error).await;
+                    return Err(error.into());
+                }
+                Err(ReadError::Refused(refusal)) if is_expired(&refusal) => {
+                    token = self.token(session, Some(&token), deadline).await?;
+                    is_fresh = true;
+                }
+                Err(error) => return Err(AskError::Read(error)),
+            }
+        }
+    }
+
+    fn next_hop(&self, from: &Url, location: &str) -> Result<Url, RedirectError> {
+        let mut to = destination(from, location, &self.redirect_hosts)?;
+        if to.query().is_none() {
+            to.set_query(from.query());
+        }
+        Ok(to)
+    }
+
+    /// Where an organization's question was answered by another host under the same path, its next ones go there directly.
+    fn settle(&self, session: &Session, path_and_query: &str, asked: &Url, answered: &Url) {
+        if session.organization.is_none() || asked == answered {
+            return;
+        }
+        let mut region = answered.clone();
+        region.set_path(self.base_url.path());
+        region.set_query(None);
+        if at(&region, path_and_query) == *answered {
+            session.settle(region);
+        }
+    }
+
+    async fn token(
+        &self,
+        session: &Session,
+        stale: Option<&Arc<Token>>,
+        deadline: Option<Instant>,
+    ) -> Result<Arc<Token>, TokenError> {
+        session.token(stale, async || self.new_token(session.organization, deadline).await).await
+    }
+
+    /// The organization stands in a header of this request only: on any other it would be ignored, and the answer be the console's.
+    async fn new_token(
+        &self,
+        organization: Option<OrgId>,
+        deadline: Option<Instant>,
+    ) -> Result<Token, TokenError> {
+        let mut request = Request::post(at(&self.base_url, TOKEN_PATH).as_str())
+            .header(AUTHORIZATION, sensitive(self.basic.expose())?)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(organization) = organization {
+            request = request.header(ORGANIZATION_HEADER, organization.to_string());
+        }
+        let request =
+            request.body(Bytes::from_static(b"grant_type=client_credentials")).map_err(unsendable)?;
+        let answer = self
+            .caller
+            .read::<wire::Token>(Call { request: &request, limiter: &self.tokens, deadline })
+            .await;
+        match answer {
+            Ok(answer) => Token::new(&answer.body, organization),
+            Err(ReadError::Refused(refusal)) => Err(TokenError::Refused(refusal)),
+            Err(error) => Err(TokenError::Unread(error)),
+        }
+    }
+}
+
+/// An expired token is answered with 401, or with 400 and this code.
+fn is_expired(refusal: &Refusal) -> bool {
+    match refusal.status.as_u16() {
+        401 => true,
+        400 => refusal.complaint.has_code("invalid_request"),
+        _ => false,
+    }
+}
+
+fn get(url: &Url, token: &Token) -> Result<Request<Bytes>, TokenError> {
+    let authorization =
+        token.authorization().ok_or_else(|| TokenError::Unusable("it is no text for a header".into()))?;
+    Request::get(url.as_str())
+        .header(AUTHORIZATION, authorization)
+        .header(ACCEPT, "application/json")
+        .body(Bytes::new())
+        .map_err(unsendable)
+}
+
+fn sensitive(text: &str) -> Result<HeaderValue, TokenError> {
+    let mut value = HeaderValue::from_str(text).map_err(|error| unsendable(error.into()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn unsendable(error: http::Error) -> TokenError {
+    TokenError::Unread(crate::http::ExchangeError::Unsendable { detail: error.to_string() }.into())
+}
+
+/// `base` may have a path of its own.
+fn at(base: &Url, path_and_query: &str) -> Url {
+    let (path, query) =
+        path_and_query.split_once('?').map_or((path_and_query, None), |(path, query)| (path, Some(query)));
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url.set_query(query);
+    url
+}

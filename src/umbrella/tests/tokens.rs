@@ -1,0 +1,180 @@
+use std::time::Duration;
+
+use rstest::rstest;
+
+use super::*;
+use crate::domain::finding::Reason;
+use crate::domain::metrics::Reading;
+use crate::http::script::reply_with;
+
+#[tokio::test(start_paused = true)]
+async fn the_organization_stands_on_the_token_request_only() {
+    let script = service(|_, _, _| None);
+    let umbrella = client(&script);
+    let fleet = umbrella.fleet(scheduled(), &[], true).await.unwrap();
+    umbrella.organization(&fleet, &organization(BUSY), &needs(Some(october()))).await;
+    let mut tokens = Vec::new();
+    for seen in script.seen() {
+        let organization = header(&seen, "x-umbrella-orgid").map(str::to_owned);
+        let authorization = header(&seen, "authorization").unwrap();
+        if seen.line() == "POST /auth/v2/token" {
+            assert_eq!(authorization, "Basic a2V5OnNlY3JldA==");
+            assert_eq!(header(&seen, "content-type"), Some("application/x-www-form-urlencoded"));
+            assert_eq!(seen.request.body(), "grant_type=client_credentials");
+            tokens.push(organization);
+        } else {
+            assert_eq!(organization, None, "{}", seen.line());
+            let is_parent = seen.line().contains("/providers/");
+            let owner = if is_parent { CONSOLE.to_string() } else { BUSY.to_string() };
+            assert!(
+                authorization.starts_with("Bearer ") && authorization.ends_with(&owner),
+                "{}",
+                seen.line()
+            );
+        }
+    }
+    assert_eq!(tokens, [None, Some(BUSY.to_string())]);
+}
+
+#[rstest]
+#[case::another_organizations(token_for(CONSOLE, ""))]
+#[case::undecodable(json_reply(json!({"access_token": "opaque", "expires_in": 3600})))]
+#[case::refused(reply(401, ""))]
+#[case::forbidden(reply(403, ""))]
+#[case::failing(reply(500, ""))]
+#[case::no_token(json_reply(json!({"message": "ok"})))]
+#[case::elsewhere(reply_with(302, &[("location", "https://api.eu.umbrella.com/auth/v2/token")], ""))]
+#[tokio::test(start_paused = true)]
+async fn without_its_own_token_an_organization_is_unread_and_asked_nothing(#[case] answer: Reply) {
+    let script = service(move |_, request, _| asked_organization(request).map(|_| answer.clone()));
+    let umbrella = client(&script);
+    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let before = script.seen().len();
+    let metrics = umbrella.organization(&fleet, &organization(BUSY), &needs(Some(october()))).await;
+    let Reading::Unread(unread) = metrics.networks else { panic!("read") };
+    assert_eq!(unread.reason, Reason::ReportUnread);
+    assert!(unread.sentence.contains("token"), "{}", unread.sentence);
+    assert!(metrics.month.queries.read().is_none());
+    assert!(paths(&script, before).iter().all(|path| path == "POST /auth/v2/token"));
+    assert!(script.seen().len() - before <= 2, "one token request, with its repetitions");
+    assert_eq!(metrics.package, Reading::Read("DNS Advantage".into()));
+}
+
+#[rstest]
+#[case::unauthorized(reply(401, r#"{"message":"Unauthorized"}"#))]
+#[case::invalid_request(reply(400, r#"{"error":"invalid_request"}"#))]
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_no_longer_taken_is_renewed_once(#[case] answer: Reply) {
+    let script = service(move |number, _, _| (number == 1).then(|| answer.clone()));
+    client(&script).fleet(scheduled(), &[], false).await.unwrap();
+    assert_eq!(
+        paths(&script, 0)[..4],
+        [
+            "POST /auth/v2/token",
+            "GET /admin/v2/providers/customers",
+            "POST /auth/v2/token",
+            "GET /admin/v2/providers/customers"
+        ]
+    );
+}
+
+#[rstest]
+#[case::the_key(|line: &str| line.contains("token"), "refused")]
+#[case::a_fresh_token_with_customers(|line: &str| line.contains("customers"), "refused")]
+#[case::a_fresh_token_with_reports(|line: &str| line.contains("providers/deployments"), "refused")]
+#[tokio::test(start_paused = true)]
+async fn a_refused_key_ends_the_run(#[case] refuses: fn(&str) -> bool, #[case] expected: &str) {
+    let script =
+        service(move |_, _, line| refuses(line).then(|| reply(401, r#"{"message":"Unauthorized"}"#)));
+    let error = client(&script).fleet(scheduled(), &[], false).await.unwrap_err();
+    assert!(matches!(error, UmbrellaError::Credentials { .. }) && error.is_refusal(), "{error}");
+    assert!(error.to_string().contains(expected) && error.to_string().contains("HTTP 401"), "{error}");
+    assert!(script.seen().len() <= 6);
+}
+
+#[rstest]
+#[case::no_such_endpoint(404)]
+#[case::throttled(429)]
+#[case::down(503)]
+#[tokio::test(start_paused = true)]
+async fn a_token_endpoint_that_does_not_work_says_nothing_about_the_key(#[case] status: u16) {
+    let script = service(move |_, _, line| line.contains("token").then(|| reply(status, "")));
+    let error = client(&script).fleet(scheduled(), &[], false).await.unwrap_err();
+    assert!(matches!(error, UmbrellaError::Unavailable { .. }) && !error.is_refusal(), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_token_that_is_refused_costs_its_organization_only() {
+    let script = service(|_, _, line| line.contains("/top-identities").then(|| reply(401, "")));
+    let umbrella = client(&script);
+    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let before = script.seen().len();
+    let metrics = umbrella.organization(&fleet, &organization(BUSY), &needs(Some(october()))).await;
+    assert!(metrics.agents.read().is_none() && metrics.month.top_categories.read().is_none());
+    assert_eq!(
+        paths(&script, before),
+        [
+            "POST /auth/v2/token",
+            "GET /reports/v2/top-identities",
+            "POST /auth/v2/token",
+            "GET /reports/v2/top-identities"
+        ]
+    );
+    let other = umbrella.organization(&fleet, &organization(QUIET), &needs(Some(october()))).await;
+    assert!(other.month.queries.read().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_request_that_is_not_about_the_token_renews_nothing() {
+    let script = service(|_, _, line| {
+        line.contains("total-requests").then(|| reply(400, r#"{"message":"Bad request"}"#))
+    });
+    let umbrella = client(&script);
+    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let before = script.seen().len();
+    let metrics = umbrella.organization(&fleet, &organization(QUIET), &needs(Some(october()))).await;
+    assert!(metrics.month.queries.read().is_none() && metrics.month.malware.read().is_some());
+    assert_eq!(paths(&script, before).iter().filter(|path| path.contains("token")).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_renewed_before_it_ends() {
+    let script = service(|_, _, _| None);
+    let umbrella = client(&script);
+    for (after_s, tokens) in [(0, 1), (3500, 1), (100, 2)] {
+        tokio::time::advance(Duration::from_secs(after_s)).await;
+        umbrella.fleet(scheduled(), &[], false).await.unwrap();
+        assert_eq!(paths(&script, 0).iter().filter(|path| path.contains("token")).count(), tokens);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_needs_a_token_meanwhile_waits_for_the_one_renewal() {
+    let script = Script::slow(Duration::from_secs(2), |_, request| healthy(request));
+    let umbrella = client(&script);
+    let (first, second, third) = tokio::join!(
+        umbrella.fleet(scheduled(), &[], false),
+        umbrella.fleet(scheduled(), &[], false),
+        umbrella.fleet(scheduled(), &[], false),
+    );
+    assert!(first.is_ok() && second.is_ok() && third.is_ok());
+    assert_eq!(paths(&script, 0).iter().filter(|path| path.contains("token")).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_keep_to_their_budget() {
+    let script = service(|_, _, _| None);
+    let limits = Limits { token_per_minute: 2, ..settings().limits };
+    let umbrella = client_with(&script, &Settings { limits, ..settings() });
+    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    for id in 1..=4 {
+        umbrella.organization(&fleet, &organization(OrgId(id)), &needs(None)).await;
+    }
+    let at: Vec<_> = script
+        .seen()
+        .iter()
+        .filter(|seen| seen.line().contains("token"))
+        .map(|seen| seen.at.as_secs() / 60)
+        .collect();
+    assert_eq!(at, [0, 0, 1, 1, 2]);
+}
