@@ -22,3 +22,5 @@ pub mod umbrella;
 
 pub mod apply;
 pub mod config;
+
+pub mod run;

@@ -1,5 +1,6 @@
 //! The proof that writing to ConnectWise is allowed.
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::guard::ApprovedPlan;
@@ -7,23 +8,25 @@ use crate::store::lease::Lease;
 
 /// Every method that writes to ConnectWise asks for one.
 ///
-/// It cannot be had without a plan that the guards let pass and without the lease, and says no once the run was told to stop.
+/// It cannot be had without a plan that the guards let pass and without the lease, and says no once the run was told to stop or its
+/// time is over.
 #[derive(Debug)]
 pub struct WritePermit<'a> {
     _lease: &'a Lease,
     stop: CancellationToken,
+    until: Instant,
 }
 
 impl<'a> WritePermit<'a> {
-    /// Permits the writes of `plan`, until `stop` is cancelled.
+    /// Permits the writes of `plan`, until `stop` is cancelled or `until` comes.
     #[must_use]
-    pub fn new(_plan: &'a ApprovedPlan, lease: &'a Lease, stop: CancellationToken) -> Self {
-        Self { _lease: lease, stop }
+    pub fn new(_plan: &'a ApprovedPlan, lease: &'a Lease, stop: CancellationToken, until: Instant) -> Self {
+        Self { _lease: lease, stop, until }
     }
 
     /// Whether another write may be sent.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        !self.stop.is_cancelled()
+        !self.stop.is_cancelled() && Instant::now() < self.until
     }
 }

@@ -55,6 +55,8 @@ pub struct LineOutcome {
     pub written: Option<RecordId>,
     /// What a person should know besides what the plan says.
     pub findings: Vec<Finding>,
+    /// Whether ConnectWise refused the write for want of a right.
+    pub forbidden: bool,
 }
 
 /// What became of a plan.

@@ -91,7 +91,7 @@ impl Pending<'_> {
     }
 
     fn end(&self, reason: Reason, sentence: impl Into<String>) -> LineOutcome {
-        LineOutcome { written: None, findings: vec![self.line().finding(reason, sentence)] }
+        LineOutcome { findings: vec![self.line().finding(reason, sentence)], ..LineOutcome::default() }
     }
 
     fn settled(&self, reason: Reason, sentence: impl Into<String>) -> End {
@@ -105,7 +105,10 @@ impl Pending<'_> {
             Err(WriteError::InDoubt { why }) if self.is_create() => End::CreateInDoubt { content, why },
             Err(WriteError::InDoubt { .. }) => End::Again(Some(content)),
             Err(WriteError::Stale) => End::Again(None),
-            Err(error) => self.settled(Reason::WriteRefused, error.to_string()),
+            Err(error) => End::Settled(LineOutcome {
+                forbidden: error.is_forbidden(),
+                ..self.end(Reason::WriteRefused, error.to_string())
+            }),
         }
     }
 
@@ -214,13 +217,13 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
     ) -> Result<(), ApplyError> {
         let end = write(self.applier, self.permit, self.ready, &first, fresh).await;
         match end {
-            End::Settled(LineOutcome { written: Some(record), findings }) => {
+            End::Settled(outcome @ LineOutcome { written: Some(record), .. }) => {
                 let company = first.destination.company_id;
                 let listed = self.read_again(&[company]).await;
                 let is_listed = listed
                     .as_ref()
                     .is_ok_and(|listed| listed.at(company).iter().any(|fresh| fresh.record.id == record));
-                self.settle_line(&first, LineOutcome { written: Some(record), findings });
+                self.settle_line(&first, outcome);
                 self.creates_seen = is_listed;
                 match listed {
                     Ok(_) if is_listed => Ok(()),
@@ -286,7 +289,7 @@ fn written_as(fresh: &FreshRecord) -> Written {
 fn verified(line: &MappingLine, sent: &Content, written: &Written) -> LineOutcome {
     let findings = verify(line, sent, written);
     let is_verified = findings.iter().all(|finding| finding.reason != Reason::WriteNotVerified);
-    LineOutcome { written: is_verified.then_some(written.record), findings }
+    LineOutcome { written: is_verified.then_some(written.record), findings, forbidden: false }
 }
 
 async fn write<E: Exchange>(

@@ -24,8 +24,8 @@ use std::path::Path;
 
 pub use document::{example, reference};
 pub use model::{
-    Codebase, Config, ConnectWise, ConnectWiseLimits, CustomerSource, Guards, History, Http, Record,
-    RedirectHost, Schedule, Serve, State, StatePath, ThreatCount, Touch, Umbrella, UmbrellaLimits,
+    Config, ConnectWise, ConnectWiseLimits, Guards, History, Http, Record, Schedule, Serve, State, StatePath,
+    Touch, Umbrella, UmbrellaLimits,
 };
 pub use problem::{Place, Position, Problem, Problems};
 

@@ -2,15 +2,18 @@
 //!
 //! What holds a secret has no Debug, so that no log or error can show one.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
+use crate::connectwise::Codebase;
 use crate::domain::window::InitialWindow;
+use crate::http::HostPattern;
 use crate::secret::Secret;
+use crate::translate::ThreatCount;
+use crate::umbrella::CustomerSource;
 
 /// All settings.
 #[derive(Clone)]
@@ -48,59 +51,10 @@ pub struct Umbrella {
     pub api_secret: Secret,
     /// Where the list of organizations comes from.
     pub customers: CustomerSource,
-    /// Hosts to which a report may be redirected, in lower case.
-    pub redirect_hosts: Vec<RedirectHost>,
+    /// Hosts to which a report may be redirected.
+    pub redirect_hosts: Vec<HostPattern>,
     /// Client-side limits.
     pub limits: UmbrellaLimits,
-}
-
-/// Where the list of organizations comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CustomerSource {
-    /// Whichever of the other two lists the key can read.
-    Auto,
-    /// The managed-services console's customers.
-    Managed,
-    /// The provider console's customers.
-    Providers,
-    /// The mapping alone.
-    Mapping,
-}
-
-/// A host, or all hosts under a domain, with a port where only that one is meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedirectHost {
-    /// The host, in lower case; without the leading `*.` where [`subdomains`](Self::subdomains) is meant.
-    pub host: String,
-    /// Whether the hosts under it are meant, and not itself.
-    pub subdomains: bool,
-    /// The port; `None`: the scheme's own.
-    pub port: Option<u16>,
-}
-
-impl fmt::Display for RedirectHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", if self.subdomains { "*." } else { "" }, self.host)?;
-        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
-    }
-}
-
-impl RedirectHost {
-    /// Whether a redirect may lead to this address. The scheme is not looked at, except for its port.
-    #[must_use]
-    pub fn allows(&self, url: &Url) -> bool {
-        let Some(host) = url.host_str() else { return false };
-        let host_fits = if self.subdomains {
-            host.strip_suffix(&self.host).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-        } else {
-            host == self.host
-        };
-        let port_fits = match self.port {
-            Some(port) => url.port_or_known_default() == Some(port),
-            None => url.port().is_none(),
-        };
-        host_fits && port_fits
-    }
 }
 
 /// Section `umbrella.limits`.
@@ -139,15 +93,6 @@ pub struct ConnectWise {
     pub limits: ConnectWiseLimits,
 }
 
-/// The codebase in the API's paths.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Codebase {
-    /// Asked from the server.
-    Auto,
-    /// This one, without slashes, for example `v4_6_release`.
-    Named(String),
-}
-
 /// Section `connectwise.limits`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectWiseLimits {
@@ -178,15 +123,6 @@ pub struct Record {
     pub touch: Touch,
     /// What the "Last Month" fields of a new record cover.
     pub initial_window: InitialWindow,
-}
-
-/// What the malware and botnet fields count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ThreatCount {
-    /// Distinct domains.
-    Sites,
-    /// Requests.
-    Requests,
 }
 
 /// When Last Updated is written.
@@ -271,34 +207,4 @@ pub struct Serve {
 pub struct History {
     /// Days for which it is kept.
     pub keep_days: u32,
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case::the_host("api.us.umbrella.com", false, None, "https://api.us.umbrella.com/reports", true)]
-    #[case::another_host("api.us.umbrella.com", false, None, "https://evil.example/", false)]
-    #[case::under_the_domain("umbrella.com", true, None, "https://api.us.umbrella.com/", true)]
-    #[case::the_domain_itself("umbrella.com", true, None, "https://umbrella.com/", false)]
-    #[case::ends_alike("umbrella.com", true, None, "https://evilumbrella.com/", false)]
-    #[case::goes_on("umbrella.com", true, None, "https://api.umbrella.com.evil.example/", false)]
-    #[case::case_of_the_host("umbrella.com", true, None, "https://API.Umbrella.COM/", true)]
-    #[case::port("127.0.0.1", false, Some(8081), "http://127.0.0.1:8081/", true)]
-    #[case::other_port("127.0.0.1", false, Some(8081), "http://127.0.0.1:8082/", false)]
-    #[case::unexpected_port("umbrella.com", true, None, "https://api.umbrella.com:8443/", false)]
-    #[case::port_of_the_scheme("umbrella.com", true, Some(443), "https://api.umbrella.com/", true)]
-    fn a_redirect_is_allowed_to_listed_hosts_only(
-        #[case] host: &str,
-        #[case] subdomains: bool,
-        #[case] port: Option<u16>,
-        #[case] url: &str,
-        #[case] allowed: bool,
-    ) {
-        let listed = RedirectHost { host: host.into(), subdomains, port };
-        assert_eq!(listed.allows(&url.parse().unwrap()), allowed);
-    }
 }

@@ -1,3 +1,4 @@
+use crate::umbrella::CustomerSource;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -301,7 +302,7 @@ fn assert_written(path: &str, expected: &str) {
         fs::write(path, expected).unwrap();
     }
     let written = fs::read_to_string(path).unwrap_or_default();
-    assert!(written == expected, "{path} is out of date: run `UPDATE_WRITTEN=1 cargo test written`");
+    assert!(written == expected, "{path} is out of date: run `UPDATE_WRITTEN=1 cargo test config`");
 }
 
 proptest! {

@@ -4,9 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use url::{Host, Url};
 
-use super::model::{Codebase, CustomerSource, RedirectHost, ThreatCount, Touch};
+use super::model::Touch;
 use super::problem::{Fault, shown};
+use crate::connectwise::Codebase;
 use crate::domain::window::InitialWindow;
+use crate::http::HostPattern;
+use crate::translate::ThreatCount;
+use crate::umbrella::CustomerSource;
 
 /// The column of the type's name in ConnectWise.
 const TYPE_NAME_CHARS_MAX: usize = 50;
@@ -72,24 +76,11 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// `host`, `*.host`, either with `:port`.
-pub(super) fn redirect_host(text: &str) -> Result<RedirectHost, Fault> {
-    let fault = || {
+pub(super) fn redirect_host(text: &str) -> Result<HostPattern, Fault> {
+    text.parse().map_err(|_| {
         Fault::new(format!("expected `host`, `*.host` or `host:port`, found {}", shown(text)))
             .hint("a scheme or a path does not belong here")
-    };
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-            let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
-            (host, Some(port.parse::<u16>().ok().filter(|port| is_number && *port > 0).ok_or_else(fault)?))
-        }
-        _ => (text, None),
-    };
-    let (host, subdomains) = host.strip_prefix("*.").map_or((host, false), |host| (host, true));
-    match Host::parse(host).map_err(|_| fault())? {
-        Host::Domain(name) if name.contains('*') || !name.is_ascii() => Err(fault()),
-        Host::Ipv4(_) | Host::Ipv6(_) if subdomains => Err(fault()),
-        host => Ok(RedirectHost { host: host.to_string(), subdomains, port }),
-    }
+    })
 }
 
 /// `auto`, or one segment of a path.

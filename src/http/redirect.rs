@@ -65,11 +65,14 @@ impl FromStr for HostPattern {
             let host_len = rest.find(']').map_or_else(|| rest.find(':').unwrap_or(rest.len()), |at| at + 1);
             let (host, port) = rest.split_at(host_len);
             let port = match port.strip_prefix(':') {
-                Some(port) => Some(port.parse().ok()?),
+                Some(port) if !port.bytes().all(|byte| byte.is_ascii_digit()) => return None,
+                Some(port) => Some(port.parse().ok().filter(|port| *port > 0)?),
                 None => port.is_empty().then_some(None)?,
             };
-            let host = Host::parse(host).ok()?.to_string();
-            let is_plausible = !host.contains('*') && (!below || host.contains('.'));
+            let host = Host::parse(host).ok()?;
+            let is_domain = matches!(host, Host::Domain(_));
+            let host = host.to_string();
+            let is_plausible = !host.contains('*') && (!below || is_domain && host.contains('.'));
             is_plausible.then(|| Self { below, host: host.trim_end_matches('.').to_owned(), port })
         };
         parsed().ok_or_else(|| HostPatternError(text.to_owned()))

@@ -21,9 +21,9 @@ pub struct Limits {
     /// Whether a group of fields is held back when its guarded number falls from above 0 to 0.
     pub hold_zero_drop: bool,
     /// Of the companies with a record: more such falls refuse the run.
-    pub zeroed_percent_max: u8,
+    pub zeroed_percent_max: u32,
     /// Of the mapped organizations: more missing ones refuse the run.
-    pub missing_orgs_percent_max: u8,
+    pub missing_orgs_percent_max: u32,
 }
 
 /// A plan that every guard let pass.
@@ -34,6 +34,11 @@ impl ApprovedPlan {
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.0
+    }
+
+    /// Gives the approval up, and keeps the plan.
+    pub fn into_plan(self) -> Plan {
+        self.0
     }
 }
 
@@ -47,7 +52,7 @@ pub struct Refusal {
     /// What was measured.
     pub measured: Share,
     /// The limit in percent.
-    pub limit_percent: u8,
+    pub limit_percent: u32,
     /// What the companies have in common.
     pub what: &'static str,
     /// The companies.
@@ -64,8 +69,8 @@ pub struct Share {
 }
 
 impl Share {
-    fn exceeds(self, percent: u8) -> bool {
-        self.part >= REFUSING_COMPANIES_MIN && self.part * 100 > usize::from(percent) * self.whole
+    fn exceeds(self, percent: u32) -> bool {
+        self.part >= REFUSING_COMPANIES_MIN && self.part as u64 * 100 > u64::from(percent) * self.whole as u64
     }
 }
 

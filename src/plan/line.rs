@@ -42,7 +42,8 @@ pub(super) fn plan_line(informed: Informed, setup: &Setup<'_>, policy: &Policy<'
     let destination = destination(&target);
     let fields = changes(&desired, &destination.expected, &held, setup.questions);
     findings.extend(kept(&line, &desired, setup.questions));
-    findings.extend(left_out(&line, setup.questions));
+    let left_out = left_out(setup.questions);
+    findings.extend(left_out.map(|(_, reason, sentence)| line.finding(reason, sentence)));
     let action = action(&target, &destination, &fields, setup, policy);
     LinePlan { line, action, destination: Some(destination), fields, findings, falls }
 }
@@ -162,24 +163,20 @@ fn kept(line: &MappingLine, desired: &FieldMap<Desired>, questions: &QuestionMap
 }
 
 /// Fields whose question cannot be written, other than those that an administrator switched off.
-fn left_out(line: &MappingLine, questions: &QuestionMap) -> Vec<Finding> {
-    questions
-        .iter()
-        .filter_map(|(field, question)| match question {
-            QuestionMatch::Found { .. } | QuestionMatch::Missing | QuestionMatch::Inactive => None,
-            QuestionMatch::Ambiguous => Some((
-                Reason::QuestionAmbiguous,
-                format!("{field} left out: several active questions have this text"),
-            )),
-            QuestionMatch::NearMatch { text } => Some((
-                Reason::QuestionNearMatch,
-                format!("{field} left out: the question \"{text}\" is almost the same"),
-            )),
-            QuestionMatch::Unfit { field_type } => Some((
-                Reason::QuestionTypeUnfit,
-                format!("{field} left out: its question has the type {field_type}"),
-            )),
-        })
-        .map(|(reason, sentence)| line.finding(reason, sentence))
-        .collect()
+pub fn left_out(questions: &QuestionMap) -> impl Iterator<Item = (FieldId, Reason, String)> {
+    questions.iter().filter_map(|(field, question)| {
+        let (reason, why) = match question {
+            QuestionMatch::Found { .. } | QuestionMatch::Missing | QuestionMatch::Inactive => return None,
+            QuestionMatch::Ambiguous => {
+                (Reason::QuestionAmbiguous, "several active questions have this text".to_owned())
+            }
+            QuestionMatch::NearMatch { text } => {
+                (Reason::QuestionNearMatch, format!("the question \"{text}\" is almost the same"))
+            }
+            QuestionMatch::Unfit { field_type } => {
+                (Reason::QuestionTypeUnfit, format!("its question has the type {field_type}"))
+            }
+        };
+        Some((field, reason, format!("{field} left out: {why}")))
+    })
 }

@@ -27,7 +27,7 @@ use crate::resolve::ResolvedLine;
 use crate::translate::Desired;
 
 pub use digest::PlanDigest;
-pub use line::falls;
+pub use line::{falls, left_out};
 
 /// A change to the configuration type itself. Comes before all records.
 #[derive(Clone, Debug, PartialEq, Eq)]

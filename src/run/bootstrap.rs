@@ -1,0 +1,111 @@
+//! Creates the configuration type and its questions, and nothing else.
+
+use tokio::time::Instant;
+
+use super::error::RunError;
+use super::services::Services;
+use super::sync::{Surroundings, state_path};
+use crate::apply::Applier;
+use crate::connectwise::{TypeState, read_type};
+use crate::domain::field::FieldMap;
+use crate::domain::finding::Finding;
+use crate::domain::question::{QuestionMap, QuestionMatch};
+use crate::domain::waiver::Waivers;
+use crate::http::Exchange;
+use crate::permit::WritePermit;
+use crate::plan::guard::approve;
+use crate::plan::{Plan, Policy, Setup, SetupChange, left_out, plan};
+use crate::resolve::match_questions;
+use crate::store::lease::Lease;
+
+/// What to do about questions that are almost ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NearMatches {
+    /// Leave their fields out and say so.
+    Report,
+    /// Create the fields' own questions beside them.
+    Create,
+}
+
+/// What a bootstrap would do, or did.
+#[derive(Debug)]
+pub struct Bootstrap {
+    /// The changes.
+    pub changes: Vec<SetupChange>,
+    /// Fields that still have no question of their own.
+    pub findings: Vec<Finding>,
+}
+
+/// Creates what is missing of the type and its questions; `dry_run` only says what that is.
+///
+/// # Errors
+/// A [`RunError`] where the type cannot be read, or a change is refused.
+pub async fn bootstrap<E: Exchange>(
+    services: &Services<E>,
+    surroundings: &Surroundings<'_>,
+    near_matches: NearMatches,
+    dry_run: bool,
+) -> Result<Bootstrap, RunError> {
+    let config = surroundings.config;
+    let until = Instant::now() + config.http.run_deadline;
+    let lease = if dry_run { None } else { Some(Lease::acquire(state_path(config))?) };
+    let type_state = read_type(&services.reader, &config.record.type_name, match_questions).await?;
+    let questions = decided(&type_state.questions, near_matches);
+    let plan = setup_plan(surroundings, &type_state, &questions);
+    let bootstrap = Bootstrap { changes: plan.setup.clone(), findings: findings(&questions) };
+    let Some(lease) = lease else { return Ok(bootstrap) };
+    // No guard judges set-up changes; one that did would refuse here as everywhere.
+    let Ok(approved) = approve(plan, &surroundings.limits(), &Waivers::default()) else {
+        return Ok(bootstrap);
+    };
+    let permit = WritePermit::new(&approved, &lease, surroundings.stop.clone(), until);
+    let applier = Applier {
+        reader: &services.reader,
+        writer: &services.writer,
+        clock: surroundings.clock,
+        type_name: &config.record.type_name,
+        type_state: &type_state,
+        record_name: &config.record.name,
+        status: None,
+        concurrency: 1,
+        match_questions,
+        progress: surroundings.progress,
+    };
+    match applier.apply(&approved, &permit).await.stopped {
+        Some(error) => Err(error.into()),
+        None => Ok(bootstrap),
+    }
+}
+
+/// The questions after a person decided about near matches.
+fn decided(questions: &QuestionMap, near_matches: NearMatches) -> QuestionMap {
+    FieldMap::from_fn(|field| match (&questions[field], near_matches) {
+        (QuestionMatch::NearMatch { .. }, NearMatches::Create) => QuestionMatch::Missing,
+        (question, _) => question.clone(),
+    })
+}
+
+fn setup_plan(surroundings: &Surroundings<'_>, type_state: &TypeState, questions: &QuestionMap) -> Plan {
+    let setup = Setup {
+        type_name: &surroundings.config.record.type_name,
+        type_exists: type_state.id.is_some(),
+        questions,
+        has_default_status: false,
+        has_records: false,
+    };
+    let policy =
+        Policy { limits: &surroundings.limits(), waivers: &Waivers::default(), touch_unchanged: false };
+    plan(surroundings.clock.now(), &setup, Vec::new(), Vec::new(), &policy)
+}
+
+fn findings(questions: &QuestionMap) -> Vec<Finding> {
+    left_out(questions).map(|(field, reason, sentence)| Finding::new(reason, field, sentence)).collect()
+}
+
+impl Bootstrap {
+    /// Whether every field has a question, other than those that an administrator switched off.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.findings.is_empty()
+    }
+}

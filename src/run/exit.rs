@@ -1,0 +1,48 @@
+//! How a command ends. The numbers are fixed from 1.0.
+
+/// The exit codes of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done; for every mapped company the record is as desired, or was left alone for a reason that needs nobody.
+    Done,
+    /// 1: the run failed as a whole; a service, the state or the report could not be used.
+    Failed,
+    /// 2: `plan --detailed-exitcode` only: there are changes.
+    Changes,
+    /// 3: the run finished, but at least one mapped company failed, was held back, was read in part or could not be matched.
+    Degraded,
+    /// 4: refused by a fleet-wide guard before anything was written.
+    Refused,
+    /// 5: another run holds the lease.
+    Leased,
+    /// 64: wrong command line.
+    Usage,
+    /// 77: a service refused the credentials, or a right is missing for the whole run.
+    Denied,
+    /// 78: the configuration or the mapping file is not valid.
+    Config,
+    /// 130: stopped by SIGINT, after the writes in flight were finished.
+    Interrupted,
+    /// 143: stopped by SIGTERM, after the writes in flight were finished.
+    Terminated,
+}
+
+impl Exit {
+    /// The number that the process ends with.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Changes => 2,
+            Self::Degraded => 3,
+            Self::Refused => 4,
+            Self::Leased => 5,
+            Self::Usage => 64,
+            Self::Denied => 77,
+            Self::Config => 78,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+}

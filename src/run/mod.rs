@@ -1,0 +1,21 @@
+//! Use cases: what a command does once its configuration is read.
+//!
+//! Every run prepares in the same way, and differs in scope and in what happens to its plan. [`plan`] is given nothing that could write.
+
+mod bootstrap;
+mod error;
+mod exit;
+mod prepare;
+mod report;
+mod serve;
+mod services;
+mod sync;
+
+pub use bootstrap::{Bootstrap, NearMatches, bootstrap};
+pub use error::RunError;
+pub use exit::Exit;
+pub use prepare::Job;
+pub use report::{Calls, Planned, Report, bucket};
+pub use serve::serve;
+pub use services::Services;
+pub use sync::{Surroundings, plan, sync};

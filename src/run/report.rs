@@ -1,0 +1,155 @@
+//! What a run came to.
+
+use chrono::{DateTime, Utc};
+
+use super::error::apply_exit;
+use super::exit::Exit;
+use crate::apply::{Applied, ApplyError, LineOutcome};
+use crate::domain::finding::{Bucket, Finding, Severity};
+use crate::http::Traffic;
+use crate::plan::guard::Refusal;
+use crate::plan::{Action, Counts, LinePlan, Plan, bucket_of, count};
+
+/// Requests to both services.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Calls {
+    /// To Umbrella.
+    pub umbrella: Traffic,
+    /// To ConnectWise.
+    pub connectwise: Traffic,
+}
+
+/// A plan, with what it rests on.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// Why carrying it out would be refused, if it would.
+    pub refusal: Option<Refusal>,
+    /// Requests that planning took.
+    pub calls: Calls,
+}
+
+/// What became of a plan that was to be carried out.
+#[derive(Debug)]
+pub struct Report {
+    /// The plan.
+    pub plan: Plan,
+    /// One entry per line of the plan; untouched defaults where the run was refused.
+    pub lines: Vec<LineOutcome>,
+    /// How many types and questions were created.
+    pub setup_changes: usize,
+    /// Why the run was refused as a whole, if it was.
+    pub refusal: Option<Refusal>,
+    /// Why it was not carried out to its end, if it was not.
+    pub stopped: Option<ApplyError>,
+    /// When the run began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+    /// Requests that it took.
+    pub calls: Calls,
+}
+
+impl Planned {
+    /// How `plan` ends.
+    #[must_use]
+    pub fn exit(&self, detailed: bool) -> Exit {
+        if self.refusal.is_some() {
+            Exit::Refused
+        } else if degraded(self.plan.lines.iter().flat_map(|line| &line.findings)) {
+            Exit::Degraded
+        } else if detailed && !self.plan.is_empty() {
+            Exit::Changes
+        } else {
+            Exit::Done
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn applied(
+        plan: Plan,
+        applied: Applied,
+        times: (DateTime<Utc>, DateTime<Utc>),
+        calls: Calls,
+    ) -> Self {
+        let Applied { lines, setup_changes, stopped } = applied;
+        let (started_at, finished_at) = times;
+        Self { plan, lines, setup_changes, refusal: None, stopped, started_at, finished_at, calls }
+    }
+
+    pub(super) fn refused(
+        plan: Plan,
+        refusal: Refusal,
+        times: (DateTime<Utc>, DateTime<Utc>),
+        calls: Calls,
+    ) -> Self {
+        let lines = vec![LineOutcome::default(); plan.lines.len()];
+        let (started_at, finished_at) = times;
+        Self {
+            plan,
+            lines,
+            setup_changes: 0,
+            refusal: Some(refusal),
+            stopped: None,
+            started_at,
+            finished_at,
+            calls,
+        }
+    }
+
+    /// Every line of the plan with what became of it.
+    pub fn lines(&self) -> impl Iterator<Item = (&LinePlan, &LineOutcome)> {
+        self.plan.lines.iter().zip(&self.lines)
+    }
+
+    /// How many lines are in each bucket.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        count(self.lines().map(|(plan, outcome)| bucket(plan, outcome)))
+    }
+
+    /// How `sync` ends. Being stopped by a signal is the caller's to tell.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        if let Some(error) = &self.stopped {
+            apply_exit(error)
+        } else if self.refusal.is_some() {
+            Exit::Refused
+        } else if self.is_denied() {
+            Exit::Denied
+        } else if degraded(
+            self.lines().flat_map(|(plan, outcome)| plan.findings.iter().chain(&outcome.findings)),
+        ) {
+            Exit::Degraded
+        } else {
+            Exit::Done
+        }
+    }
+
+    /// Whether ConnectWise refused every single write for want of a right.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        let mut writes = self
+            .lines()
+            .filter(|(plan, _)| plan.action != Action::Leave)
+            .map(|(_, outcome)| outcome)
+            .peekable();
+        writes.peek().is_some() && writes.all(|outcome| outcome.forbidden)
+    }
+}
+
+/// Where a line is counted after the run.
+#[must_use]
+pub fn bucket(plan: &LinePlan, outcome: &LineOutcome) -> Bucket {
+    match (bucket_of(&outcome.findings), bucket_of(&plan.findings)) {
+        (Some(after), Some(before)) => after.min(before),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => plan.bucket(),
+    }
+}
+
+fn degraded<'a>(mut findings: impl Iterator<Item = &'a Finding>) -> bool {
+    findings.any(|finding| finding.severity == Severity::Failure)
+}
