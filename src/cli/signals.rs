@@ -26,7 +26,7 @@ impl Signals {
             let first = source.next().await;
             listener.received.store(first.code(), Relaxed);
             listener.stop.cancel();
-            printer::note("stopping after the writes in flight; a second signal stops at once");
+            printer::note("stopping: what is in flight is finished first; a second signal stops at once");
             let second = source.next().await;
             std::process::exit(second.code().into());
         });

@@ -24,7 +24,6 @@ pub const NOTHING_TO_DO: &str = "Nothing to do: no record needs a change.";
 pub fn plan(planned: &Planned) -> String {
     let Planned { plan, refusal, .. } = planned;
     let mut out = String::new();
-    let digest = plan.digest().to_string();
     heading(&mut out, &format!("Plan for {}", plan.scheduled.format("%Y-%m-%d %H:%M UTC")));
     setup(&mut out, &plan.setup);
     plan.lines.iter().filter(|line| line.is_change()).for_each(|line| change(&mut out, line));
@@ -35,7 +34,7 @@ pub fn plan(planned: &Planned) -> String {
     refused(&mut out, refusal.as_ref());
     line(&mut out, "");
     counts(&mut out, &plan.counts());
-    forecast(&mut out, plan, &digest);
+    forecast(&mut out, plan);
     out
 }
 
@@ -202,13 +201,18 @@ fn counts(out: &mut String, counts: &Counts) {
     let _ = writeln!(out, "{total} mapping lines = {}", parts.join(" + "));
 }
 
-fn forecast(out: &mut String, plan: &Plan, digest: &str) {
+fn forecast(out: &mut String, plan: &Plan) {
     let forecast = plan.forecast();
+    let changed = plan.lines.iter().filter(|line| line.is_change()).count();
     let _ = writeln!(
         out,
-        "Carrying it out takes {} set-up writes, {} record writes and {} reads in ConnectWise. Digest {}.",
-        forecast.setup_writes, forecast.record_writes, forecast.reads, digest
+        "In ConnectWise that takes {}, {} and {}; {} renew Last Updated only.",
+        number_of(forecast.setup_writes, "set-up write"),
+        number_of(forecast.record_writes, "record write"),
+        number_of(forecast.reads, "read"),
+        forecast.record_writes - changed,
     );
+    let _ = writeln!(out, "Digest {}", plan.digest());
 }
 
 fn calls(calls: &Calls) -> String {
@@ -226,4 +230,8 @@ fn calls(calls: &Calls) -> String {
         row("Umbrella", &calls.umbrella),
         row("ConnectWise", &calls.connectwise)
     )
+}
+
+fn number_of(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
