@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::args::ScopeArgs;
 use super::failure::Failure;
@@ -17,6 +17,9 @@ use crate::domain::mapping::Mapping;
 use crate::http::{Wire, WireSettings};
 use crate::resolve::Scope;
 use crate::run::{Exit, Job, RunError, Services, Surroundings};
+
+/// How long Umbrella keeps what its reports count.
+const RETENTION: TimeDelta = TimeDelta::days(730);
 
 /// What the process was started with.
 pub(super) struct Context {
@@ -117,10 +120,23 @@ impl Ready {
     /// The job of `scope`, for `scheduled` where the scope does not name another time.
     pub(super) fn job(&self, scope: &ScopeArgs, scheduled: DateTime<Utc>) -> Result<Job, Failure> {
         Ok(Job {
-            scheduled: scope.scheduled_for.unwrap_or(scheduled),
+            scheduled: scope.scheduled_for.map_or(Ok(scheduled), |at| self.within_reach(at))?,
             scope: self.scope(&scope.company)?,
             waivers: scope.approve.iter().copied().collect(),
         })
+    }
+
+    /// A run for a time that Umbrella knows nothing about would find nothing but zeros.
+    fn within_reach(&self, at: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
+        let now = self.clock.now();
+        if (now - RETENTION..=now + TimeDelta::days(1)).contains(&at) {
+            return Ok(at);
+        }
+        Err(Failure::new(
+            Exit::Usage,
+            format!("`--scheduled-for`: Umbrella has no data for a run at {at}"),
+            "it keeps two years, and none of the future",
+        ))
     }
 
     fn scope(&self, companies: &[String]) -> Result<Scope, Failure> {

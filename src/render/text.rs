@@ -218,7 +218,7 @@ fn forecast(out: &mut String, plan: &Plan) {
 fn calls(calls: &Calls) -> String {
     let row = |name: &str, traffic: &Traffic| {
         format!(
-            "{name} {} ({} repeated, {} not answered as hoped)",
+            "{name} {} ({} repeated, {} refused or failed)",
             traffic.requests(),
             traffic.retries,
             traffic.refused + traffic.failed + traffic.unanswered
