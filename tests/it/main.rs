@@ -2,6 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot build its world has failed")]
 
+mod answers;
+mod customers;
+mod matching;
 mod planning;
+mod reasons;
 mod resolving;
+mod simulated;
+mod windows;
 mod worlds;
