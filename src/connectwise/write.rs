@@ -118,14 +118,20 @@ impl<E: Exchange> Writer<E> {
         Self { connection, sends_custom_fields: Mutex::default() }
     }
 
-    /// Creates the configuration type. One that exists by now is as good.
+    /// Creates the configuration type. One that exists by now is as good, but its id is then still to be found out.
     ///
     /// # Errors
     /// A [`WriteError`].
-    pub async fn create_type(&self, permit: &WritePermit<'_>, name: &str) -> Result<(), WriteError> {
+    pub async fn create_type(
+        &self,
+        permit: &WritePermit<'_>,
+        name: &str,
+    ) -> Result<Option<TypeId>, WriteError> {
         let body = NewType { name, inactive_flag: false, system_flag: false };
         let path = ["company", "configurations", "types"];
-        existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await)
+        let response = existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await)?;
+        let created = response.and_then(|body| crate::http::decode::json::<Reference>(&body).ok());
+        Ok(created.map(|created| TypeId(created.id)))
     }
 
     /// Creates the question of `field`. One that exists by now is as good.
@@ -149,7 +155,7 @@ impl<E: Exchange> Writer<E> {
             inactive_flag: false,
         };
         let path = ["company", "configurations", "types", &type_id.to_string(), "questions"];
-        existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await)
+        existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await).map(|_| ())
     }
 
     /// Creates a record with all its answers in one request. Never repeated: its outcome may be in doubt.
@@ -251,10 +257,11 @@ impl<E: Exchange> Writer<E> {
     }
 }
 
-fn existing_is_fine(outcome: Result<bytes::Bytes, WriteError>) -> Result<(), WriteError> {
+/// `None` where it exists already.
+fn existing_is_fine(outcome: Result<bytes::Bytes, WriteError>) -> Result<Option<bytes::Bytes>, WriteError> {
     match outcome {
-        Err(error) if error.already_exists() => Ok(()),
-        outcome => outcome.map(|_| ()),
+        Err(error) if error.already_exists() => Ok(None),
+        outcome => outcome.map(Some),
     }
 }
 
