@@ -10,5 +10,6 @@ mod planning;
 mod reasons;
 mod resolving;
 mod simulated;
+mod trouble;
 mod windows;
 mod worlds;

@@ -84,6 +84,8 @@ pub(crate) struct Night {
     scheduled: Option<DateTime<Utc>>,
     scope: Scope,
     waivers: Waivers,
+    /// Stops the next run.
+    pub(crate) stop: CancellationToken,
 }
 
 impl Night {
@@ -138,6 +140,7 @@ impl Night {
             scheduled: None,
             scope: Scope::Fleet,
             waivers: Waivers::default(),
+            stop: CancellationToken::new(),
         }
     }
 
@@ -254,7 +257,7 @@ impl Night {
         let services = Services::new(&self.network, &config, clock, SEED).unwrap();
         let scheduled = self.scheduled.unwrap_or(now);
         let job = Job { scheduled, scope: self.scope.clone(), waivers: self.waivers.clone() };
-        Run { services, config, mapping, clock, stop: CancellationToken::new(), job }
+        Run { services, config, mapping, clock, stop: self.stop.clone(), job }
     }
 
     // What happened on the wire.
