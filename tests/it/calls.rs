@@ -35,8 +35,12 @@ fn counts(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
 
 const TOKEN: (&str, usize) = ("/auth/v2/token", 1);
 const NAMES: [(&str, usize); 2] = [("identities", 1), ("top-identities", 1)];
-const MONTH: [(&str, usize); 4] =
-    [("summaries-by-category/dns", 1), ("top-categories/dns", 1), ("top-destinations/dns", 2), ("total-requests/dns", 1)];
+const MONTH: [(&str, usize); 4] = [
+    ("summaries-by-category/dns", 1),
+    ("top-categories/dns", 1),
+    ("top-destinations/dns", 2),
+    ("total-requests/dns", 1),
+];
 
 fn everything_active(world: &mut World) {
     for identity in world.umbrella.organizations.iter_mut().flat_map(|one| &mut one.identities) {
@@ -50,8 +54,7 @@ async fn ask_without_month(night: &Night) {
     let scheduled = night.simulation.now();
     let fleet = services.umbrella.fleet(scheduled, &[], false).await.unwrap();
     let organization = Organization { id: OrgId(101), name: String::new(), seats: None, package: None };
-    let needs =
-        Needs { scheduled, month: None, deadline: None, mapping_package: None, mapping_seats: None };
+    let needs = Needs { scheduled, month: None, deadline: None, mapping_package: None, mapping_seats: None };
     services.umbrella.organization(&fleet, &organization, &needs).await;
 }
 
@@ -111,14 +114,17 @@ async fn the_fleet_costs_one_token_and_one_request_for_each_report_on_all() {
 
 /// Checks the contract's bound on the calls of a night to ConnectWise, and returns how many there were.
 fn assert_bound(night: &Night, report: &Report) -> usize {
-    let (companies, records) = night.simulation.inspect(|world| {
-        (world.connectwise.companies.len(), world.connectwise.records.len())
-    });
+    let (companies, records) = night
+        .simulation
+        .inspect(|world| (world.connectwise.companies.len(), world.connectwise.records.len()));
     let writes = report.plan.lines.iter().filter(|line| line.action != Action::Leave).count();
     let calls = night.log(Service::ConnectWise).len();
     let setup = report.setup_changes;
     let bound = setup + writes + companies.div_ceil(1000) + records.div_ceil(1000) + writes.div_ceil(100) + 6;
-    assert!(calls <= bound, "{calls} calls, the bound is {bound} with {setup} changes of the type and {writes} writes");
+    assert!(
+        calls <= bound,
+        "{calls} calls, the bound is {bound} with {setup} changes of the type and {writes} writes"
+    );
     calls
 }
 
@@ -244,12 +250,14 @@ async fn custom_fields_that_are_demanded_cost_one_more_request_a_run() {
     let mut world = with_customers(&["A", "B", "C", "D", "E", "F", "G", "H", "I"]);
     world.connectwise.custom_fields_demanded = true;
     for number in 1..=9 {
-        let mut record = record(number, 10 + number, &[(FieldId::OrganizationId, json!((100 + number).to_string()))]);
+        let mut record =
+            record(number, 10 + number, &[(FieldId::OrganizationId, json!((100 + number).to_string()))]);
         let field = CustomField { id: 3, caption: "Tier".into(), kind: "Text".into(), value: json!("gold") };
         record.custom_fields = vec![field];
         world.connectwise.records.push(record);
     }
-    let night = Night::with(world, Settings { latency: std::time::Duration::from_millis(80), ..Settings::default() });
+    let night =
+        Night::with(world, Settings { latency: std::time::Duration::from_millis(80), ..Settings::default() });
     let report = night.sync().await;
     assert_eq!(report.counts()[&Bucket::Updated], 9, "{:?}", report.reasons("A"));
     assert_eq!(night.count(Service::ConnectWise, "PATCH"), 10);

@@ -115,7 +115,12 @@ async fn a_create_that_arrives_after_its_timeout_makes_no_second_record() {
 async fn an_update_in_doubt_is_read_again_and_settled(#[case] fault: &str) {
     let night = Night::of(settled()).with_fault(fault);
     let report = night.sync().await;
-    assert_eq!((report.bucket("ACME"), report.exit()), (Bucket::Updated, Exit::Done), "{:?}", report.reasons("ACME"));
+    assert_eq!(
+        (report.bucket("ACME"), report.exit()),
+        (Bucket::Updated, Exit::Done),
+        "{:?}",
+        report.reasons("ACME")
+    );
     assert_eq!(night.answer("ACME", "Seats"), json!(40));
 }
 
@@ -149,7 +154,12 @@ async fn a_configured_status_that_does_not_exist_is_an_invalid_configuration() {
 #[tokio::test(start_paused = true)]
 async fn password_question_leaves_every_record_of_the_type_alone() {
     let mut world = settled();
-    let secret = Question { id: 4900, question: "Portal login".into(), field_type: "Password".into(), ..Question::default() };
+    let secret = Question {
+        id: 4900,
+        question: "Portal login".into(),
+        field_type: "Password".into(),
+        ..Question::default()
+    };
     world.connectwise.types[0].questions.push(secret);
     let night = Night::of(world);
     assert_failure(&night.sync().await, Reason::PasswordQuestion, Bucket::Skipped);
@@ -192,7 +202,11 @@ async fn changed_meanwhile_when_somebody_else_created_the_record() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_to_a_foreign_question_may_change_meanwhile_and_stays() {
     let mut world = settled();
-    world.connectwise.types[0].questions.push(Question { id: 4900, question: "Owner".into(), ..Question::default() });
+    world.connectwise.types[0].questions.push(Question {
+        id: 4900,
+        question: "Owner".into(),
+        ..Question::default()
+    });
     let night = Night::of(world);
     night.before_writing(|simulation| edit(simulation, 1, "Owner", json!("Ann")));
     assert_eq!(night.sync().await.bucket("ACME"), Bucket::Updated);
@@ -394,7 +408,11 @@ async fn where_sources_disagree_on_counts_the_one_that_gave_the_names_wins() {
     let night = Night::of(world);
     assert_eq!(night.sync().await.exit(), Exit::Done);
     let answers = night.answers_of(&night.record("ACME"));
-    let said = [&answers["Networks Total"], &answers["Networks Active (7 Days)"], &answers["Networks Inactive (7 Days)"]];
+    let said = [
+        &answers["Networks Total"],
+        &answers["Networks Active (7 Days)"],
+        &answers["Networks Inactive (7 Days)"],
+    ];
     assert_eq!(said, [&json!(2), &json!(1), &json!("Warehouse")]);
     assert_eq!(answers["Roaming Agents Deployed"], json!(3));
 }

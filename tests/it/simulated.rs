@@ -127,11 +127,8 @@ impl Night {
         );
         std::fs::write(folder.path().join("psasync.toml"), toml).unwrap();
         let simulation = Simulation::new(world, settings);
-        let network = Network {
-            simulation: simulation.clone(),
-            sent: Mutex::default(),
-            hook: Mutex::default(),
-        };
+        let network =
+            Network { simulation: simulation.clone(), sent: Mutex::default(), hook: Mutex::default() };
         Self {
             simulation,
             network: Arc::new(network),
@@ -248,7 +245,8 @@ impl Night {
 
     fn run(&self) -> Run {
         let path = self.folder.path().join("psasync.toml");
-        let loaded = config::load(&path, self.settings.clone()).unwrap_or_else(|problems| panic!("{problems}"));
+        let loaded =
+            config::load(&path, self.settings.clone()).unwrap_or_else(|problems| panic!("{problems}"));
         let config = loaded.config;
         let mapping = mapping_file::load(&config.mapping_file)
             .map_or_else(|problems| panic!("{problems}"), |file| file.mapping);
@@ -287,7 +285,8 @@ impl Night {
             let kind = connectwise.types.iter().find(|kind| kind.name == TYPE).map(|kind| kind.id);
             let company = connectwise.companies.iter().find(|company| company.identifier == psa_id);
             let company = company.map(|company| company.id);
-            let is_here = |record: &&Configuration| Some(record.kind) == kind && Some(record.company) == company;
+            let is_here =
+                |record: &&Configuration| Some(record.kind) == kind && Some(record.company) == company;
             connectwise.records.iter().filter(is_here).cloned().collect()
         })
     }
