@@ -23,4 +23,8 @@ pub mod umbrella;
 pub mod apply;
 pub mod config;
 
+pub mod render;
 pub mod run;
+
+pub mod cli;
+pub mod telemetry;

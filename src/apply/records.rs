@@ -41,7 +41,9 @@ enum End {
     /// Written and verified, or left alone for good.
     Settled(LineOutcome),
     /// To be read again and written again: nothing was applied, or reading tells whether it was.
-    Again(Option<Content>),
+    Again { tried: Option<Content>, why: String },
+    /// Not sent, because the run was told to stop.
+    Stopped,
     /// A create that may have been applied. It is looked for, never repeated.
     CreateInDoubt { content: Content, why: String },
 }
@@ -57,8 +59,15 @@ impl<E: Exchange> Applier<'_, E> {
     ) -> Result<(), ApplyError> {
         let pending = pending(plan);
         self.progress.begin(Phase::Records, pending.len());
-        let mut session =
-            Session { applier: self, permit, ready, outcomes, in_doubt: Vec::new(), creates_seen: false };
+        let mut session = Session {
+            applier: self,
+            permit,
+            ready,
+            outcomes,
+            in_doubt: Vec::new(),
+            creates_seen: false,
+            is_stopped: false,
+        };
         let written = session.write_all(pending).await;
         session.settle().await;
         self.progress.end();
@@ -94,6 +103,10 @@ impl Pending<'_> {
         LineOutcome { findings: vec![self.line().finding(reason, sentence)], ..LineOutcome::default() }
     }
 
+    fn stopped(&self) -> LineOutcome {
+        self.end(Reason::WriteRefused, "not sent: the run was stopped")
+    }
+
     fn settled(&self, reason: Reason, sentence: impl Into<String>) -> End {
         End::Settled(self.end(reason, sentence))
     }
@@ -103,8 +116,9 @@ impl Pending<'_> {
         match written {
             Ok(written) => End::Settled(verified(self.line(), &content, &written)),
             Err(WriteError::InDoubt { why }) if self.is_create() => End::CreateInDoubt { content, why },
-            Err(WriteError::InDoubt { .. }) => End::Again(Some(content)),
-            Err(WriteError::Stale) => End::Again(None),
+            Err(WriteError::InDoubt { why }) => End::Again { tried: Some(content), why },
+            Err(error @ WriteError::Stale) => End::Again { tried: None, why: error.to_string() },
+            Err(WriteError::Stopped) => End::Stopped,
             Err(error) => End::Settled(LineOutcome {
                 forbidden: error.is_forbidden(),
                 ..self.end(Reason::WriteRefused, error.to_string())
@@ -145,6 +159,8 @@ struct Session<'s, 'p, E> {
     in_doubt: Vec<(Pending<'p>, Content, String)>,
     /// Whether ConnectWise lists what this run creates.
     creates_seen: bool,
+    /// Whether a write was not sent, because the run was told to stop.
+    is_stopped: bool,
 }
 
 impl<'p, E: Exchange> Session<'_, 'p, E> {
@@ -166,7 +182,7 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
             };
             if let Err(error) = written {
                 for one in batch.into_iter().chain(pending) {
-                    self.settle_line(&one, one.end(Reason::WriteRefused, "not sent: the run was stopped"));
+                    self.settle_line(&one, one.stopped());
                 }
                 return Err(error);
             }
@@ -205,7 +221,7 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
         while let Some((one, end)) = ends.next().await {
             self.note(one, end, pending);
         }
-        if self.permit.is_valid() { Ok(()) } else { Err(ApplyError::Stopped) }
+        if self.is_stopped { Err(ApplyError::Stopped) } else { Ok(()) }
     }
 
     /// The first create of a run goes alone, and must then be listed: a role that hides the type would make duplicates every night.
@@ -245,11 +261,15 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
         match end {
             End::Settled(outcome) => self.settle_line(&one, outcome),
             End::CreateInDoubt { content, why } => self.in_doubt.push((one, content, why)),
-            End::Again(_) if one.tries + 1 >= TRIES_MAX => {
-                let sentence = format!("given up after {TRIES_MAX} tries: the writes got no answer in time");
+            End::Stopped => {
+                self.is_stopped = true;
+                self.settle_line(&one, one.stopped());
+            }
+            End::Again { why, .. } if one.tries + 1 >= TRIES_MAX => {
+                let sentence = format!("given up after {TRIES_MAX} tries: {why}");
                 self.settle_line(&one, one.end(Reason::WriteRefused, sentence));
             }
-            End::Again(tried) => {
+            End::Again { tried, .. } => {
                 one.tries += 1;
                 one.tried = tried.or(one.tried);
                 pending.push_back(one);

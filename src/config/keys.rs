@@ -344,7 +344,8 @@ pub const KEYS: &[Key] = &[
         PERCENT,
         Preset::Integer(20),
         "of known records: more of them, and at least 5, no longer listed by ConnectWise refuse the run",
-    ),
+    )
+    .later(),
     Key::new("http.connect_timeout_s", SECONDS, Preset::Integer(10), "seconds to wait for a connection"),
     Key::new("http.read_timeout_s", SECONDS, Preset::Integer(60), "seconds to wait for an answer"),
     Key::new(
@@ -365,9 +366,8 @@ pub const KEYS: &[Key] = &[
         "state.path",
         Kind::Path,
         Preset::Text("psasync.db"),
-        "SQLite file of the state; `:memory:` keeps nothing",
-    )
-    .later(),
+        "file of the state; in this version only the lease lies beside it (`<path>.lock`); `:memory:` keeps nothing",
+    ),
     Key::new(
         "state.url",
         Kind::Secret,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Request, StatusCode};
 use serde::de::DeserializeOwned;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
 use super::error::ConnectWiseError;
@@ -56,6 +56,8 @@ pub struct Settings {
     pub api_version: String,
     /// Requests in any 60 seconds.
     pub requests_per_minute: u32,
+    /// Requests in flight.
+    pub concurrency: usize,
     /// Attempts per request.
     pub attempts_max: u32,
     /// Seed of the jitter.
@@ -67,6 +69,8 @@ pub struct Connection<E> {
     settings: Settings,
     headers: HeaderMap,
     limiter: Limiter,
+    // Never closed: there is always a place to wait for.
+    in_flight: Semaphore,
     patient: Caller<E>,
     brief: Caller<E>,
     codebase: Mutex<Option<String>>,
@@ -96,6 +100,7 @@ impl<E: Exchange> Connection<E> {
             Caller::new(Arc::clone(&exchange), "connectwise", retry, clock, Arc::clone(&counters))
         };
         Ok(Self {
+            in_flight: Semaphore::new(settings.concurrency.max(1)),
             limiter: Limiter::new(&[Window::per_minute(settings.requests_per_minute)]),
             patient: caller(settings.attempts_max),
             brief: caller(settings.attempts_max.min(BRIEF_ATTEMPTS_MAX)),
@@ -166,6 +171,7 @@ impl<E: Exchange> Connection<E> {
         request
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        let _place = self.in_flight.acquire().await;
         Ok(self
             .patient
             .write(Call { request: &request, limiter: &self.limiter, deadline: None }, not_after)
@@ -184,6 +190,7 @@ impl<E: Exchange> Connection<E> {
             Patience::All => &self.patient,
             Patience::Brief => &self.brief,
         };
+        let _place = self.in_flight.acquire().await;
         caller.read(Call { request: &request, limiter: &self.limiter, deadline: None }).await
     }
 

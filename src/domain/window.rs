@@ -156,6 +156,21 @@ mod tests {
         assert_eq!(actual.to_string(), window);
     }
 
+    #[test]
+    fn an_old_records_window_turns_at_every_month_edge_to_the_second() {
+        let created = Some(at("2020-05-17T12:00:00Z"));
+        let window = |scheduled| Window::for_record(created, scheduled, InitialWindow::Last30Days);
+        for (year, month) in (2024..2030).flat_map(|year| (1..=12).map(move |month| (year, month))) {
+            let edge = NaiveDate::from_ymd_opt(year, month, 1).unwrap().and_time(NaiveTime::MIN).and_utc();
+            let before = window(edge - TimeDelta::seconds(1));
+            for after in [window(edge), window(edge + TimeDelta::seconds(1))] {
+                assert_eq!(after.to(), edge);
+                assert_eq!(after.from(), before.to(), "windows follow each other without a gap");
+                assert_eq!(after.from().day(), 1);
+            }
+        }
+    }
+
     #[rstest]
     #[case::no_record("")]
     #[case::created_in_the_month("2026-11-05T13:00:00Z")]

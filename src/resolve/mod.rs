@@ -19,6 +19,7 @@ use crate::domain::record::Record;
 use crate::domain::snapshot::{Completeness, Snapshot};
 use crate::domain::waiver::Waivers;
 use crate::domain::window::{InitialWindow, Window};
+use crate::translate::clean;
 
 pub use questions::match_questions;
 use records::Records;
@@ -232,11 +233,15 @@ impl MappedTwice {
         let organizations = self.organizations.get(&line.external_id).copied().unwrap_or_default();
         let companies = self.companies.get(&line.psa_id.key()).copied().unwrap_or_default();
         if organizations > 1 {
-            let sentence = format!("organization {} is mapped {organizations} times", line.external_id);
+            let sentence =
+                format!("organization {} is mapped to {organizations} companies", line.external_id);
             return Err(line.finding(Reason::OrganizationMappedTwice, sentence));
         }
         if companies > 1 {
-            let sentence = format!("{companies} organizations are mapped to `{}`", line.psa_id);
+            let sentence = format!(
+                "organization {} is one of {companies} mapped to `{}`",
+                line.external_id, line.psa_id
+            );
             return Err(line.finding(Reason::CompanyMappedTwice, sentence));
         }
         Ok(())
@@ -263,11 +268,7 @@ fn unmapped(mapping: &Mapping, organizations: &Snapshot<Organization>) -> Vec<Fi
     findings
         .into_iter()
         .map(|(id, name)| {
-            Finding::new(
-                Reason::Unmapped,
-                id,
-                format!("organization {id} (\"{name}\") has no company in the mapping"),
-            )
+            Finding::new(Reason::Unmapped, id, format!("\"{}\" has no company in the mapping", clean(name)))
         })
         .collect()
 }

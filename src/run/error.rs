@@ -97,7 +97,7 @@ pub(super) fn apply_exit(error: &ApplyError) -> Exit {
         ApplyError::ConnectWise(error) => connectwise_exit(error),
         ApplyError::Setup { source, .. } if source.is_forbidden() => Exit::Denied,
         ApplyError::RecordsNotVisible { .. } => Exit::Denied,
-        ApplyError::Setup { .. } | ApplyError::SetupNotVisible { .. } => Exit::Failed,
-        ApplyError::Stopped => Exit::Interrupted,
+        // Where a signal stopped the run, the caller knows which, and ends with its code.
+        ApplyError::Setup { .. } | ApplyError::SetupNotVisible { .. } | ApplyError::Stopped => Exit::Failed,
     }
 }

@@ -15,7 +15,7 @@ pub use bootstrap::{Bootstrap, NearMatches, bootstrap};
 pub use error::RunError;
 pub use exit::Exit;
 pub use prepare::Job;
-pub use report::{Calls, Planned, Report, bucket};
+pub use report::{Calls, Planned, Report, approval, bucket};
 pub use serve::serve;
 pub use services::Services;
 pub use sync::{Surroundings, plan, sync};

@@ -97,7 +97,6 @@ impl<E: Exchange> Preparation<'_, E> {
         drop(companies);
         findings.extend(partial_customers(&umbrella_fleet.customers));
         findings.extend(resolution.unmapped);
-        let lines = self.inform(resolution.lines, &umbrella_fleet, read_until).await;
         let setup = Setup {
             type_name: &self.config.record.type_name,
             type_exists: type_state.id.is_some(),
@@ -106,6 +105,7 @@ impl<E: Exchange> Preparation<'_, E> {
             has_records,
         };
         self.check_type(&setup)?;
+        let lines = self.inform(resolution.lines, &umbrella_fleet, read_until).await;
         let limits = guard_limits(self.config);
         let policy = Policy {
             limits: &limits,

@@ -153,3 +153,9 @@ pub fn bucket(plan: &LinePlan, outcome: &LineOutcome) -> Bucket {
 fn degraded<'a>(mut findings: impl Iterator<Item = &'a Finding>) -> bool {
     findings.any(|finding| finding.severity == Severity::Failure)
 }
+
+/// The exact command that lets a run pass the rule once.
+#[must_use]
+pub fn approval(refusal: &Refusal) -> String {
+    format!("psasync sync --approve {}", refusal.rule)
+}

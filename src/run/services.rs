@@ -75,6 +75,7 @@ fn connectwise_settings(config: &Config, seed: u64) -> connectwise::Settings {
         client_id: from.client_id.clone(),
         api_version: from.api_version.clone().unwrap_or_default(),
         requests_per_minute: from.limits.requests_per_minute,
+        concurrency: from.limits.concurrency,
         attempts_max: config.http.max_attempts,
         seed,
     }

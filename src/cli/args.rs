@@ -1,0 +1,236 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::domain::waiver::Rule;
+
+/// Keeps ConnectWise PSA configuration records in step with Cisco Umbrella
+#[derive(Debug, Parser)]
+#[command(
+    name = "psasync",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) globals: Globals,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Globals {
+    /// The configuration file
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "PSASYNC_CONFIG",
+        default_value = "./psasync.toml",
+        hide_env_values = true
+    )]
+    pub(super) config: PathBuf,
+    /// Log more: -v one line a company, -vv one line a request
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// How log lines look
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(super) log_format: Format,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(super) color: Colour,
+    /// Show no progress bars
+    #[arg(long, global = true)]
+    pub(super) no_progress: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show the main job against simulated services: plan, sync, plan
+    ///
+    /// Needs no configuration, no network and no credentials.
+    #[cfg(feature = "demo")]
+    Demo(DemoArgs),
+    /// Run the simulated services until interrupted, and print a ready configuration
+    #[cfg(feature = "demo")]
+    Simulate(SimulateArgs),
+    /// Create the configuration type and its questions, and nothing else
+    Bootstrap(BootstrapArgs),
+    /// Show what a sync would change, field by field; writes nothing
+    Plan(PlanArgs),
+    /// Run once: plan, and carry the plan out
+    Sync(SyncArgs),
+    /// Stay up, and run `sync` at 00:00 UTC every night
+    Serve,
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Read the configuration and the mapping, and report everything that is wrong
+    Check,
+}
+
+#[cfg(feature = "demo")]
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct DemoArgs {
+    /// How many organizations the simulated console has
+    #[arg(long, value_name = "N")]
+    pub(super) companies: Option<usize>,
+    /// Leave the simulated services up for trying other commands
+    #[arg(long)]
+    pub(super) keep: bool,
+}
+
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// Port of the simulated Umbrella; 0 takes any
+    #[arg(long, value_name = "PORT", default_value_t = 9401)]
+    pub(super) umbrella_port: u16,
+    /// Port of the simulated ConnectWise; 0 takes any
+    #[arg(long, value_name = "PORT", default_value_t = 9402)]
+    pub(super) connectwise_port: u16,
+    /// Port of Umbrella's simulated regional host; 0 takes any
+    #[arg(long, value_name = "PORT", default_value_t = 9403)]
+    pub(super) regional_port: u16,
+    /// How many organizations the simulated console has; the demo world is cut or extended
+    #[arg(long, value_name = "N", conflicts_with = "fleet")]
+    pub(super) companies: Option<usize>,
+    /// A made-up fleet instead of the demo world: organizations and companies, such as 2500:6000
+    #[arg(long, value_name = "N:M", value_parser = parse_fleet)]
+    pub(super) fleet: Option<(usize, usize)>,
+    /// Spoil requests, such as `429(5)@umbrella:/reports/v2/identities*3`; may be repeated
+    ///
+    /// KIND@SERVICE[:[METHOD ]PATH][#ORG][+SKIP][*TIMES]. Kinds: 429, 503 and other statuses, html, truncated, severed,
+    /// severed(applied), slow(MS), expired-token, empty, redirect(URL), false-ok, non-ascii, cut(N), short-page. Services:
+    /// umbrella, regional, connectwise. TIMES: a number, or `*` for always.
+    #[arg(long, value_name = "FAULT")]
+    pub(super) fault: Vec<simulator::Fault>,
+    /// Spoil this share of all requests at random
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(super) faults: Option<u8>,
+    /// Seed of the random faults
+    #[arg(long, value_name = "SEED", default_value_t = 1, requires = "faults")]
+    pub(super) seed: u64,
+    /// Rate limits of the simulated services
+    #[arg(long, value_enum, default_value_t = SimulatedLimits::Off, value_name = "LIMITS")]
+    pub(super) limits: SimulatedLimits,
+    /// Keep `psasync.toml` and `companies.csv` in this folder; otherwise the mapping is temporary
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+}
+
+#[cfg(feature = "demo")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SimulatedLimits {
+    /// Those that the services publish; the configuration keeps to its defaults
+    Published,
+    /// None; the configuration raises its own
+    Off,
+}
+
+#[cfg(feature = "demo")]
+fn parse_fleet(text: &str) -> Result<(usize, usize), String> {
+    let parsed = text.split_once(':').and_then(|(n, m)| Some((n.parse().ok()?, m.parse().ok()?)));
+    parsed.filter(|(organizations, companies)| *organizations > 0 && companies >= organizations).ok_or_else(
+        || {
+            "expected two numbers such as 2500:6000, with at least as many companies as organizations"
+                .to_owned()
+        },
+    )
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct BootstrapArgs {
+    /// Only show what would be created
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Create a question also where an active one is almost the same
+    #[arg(long)]
+    pub(super) create_near_match: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
+    /// How the plan looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SyncArgs {
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
+    /// Only show what would change: the same as `psasync plan`
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct ScopeArgs {
+    /// The instant that the run is for, such as 2026-12-01T00:00:00Z [default: now]
+    #[arg(long, value_name = "RFC3339")]
+    pub(super) scheduled_for: Option<DateTime<Utc>>,
+    /// Only this company; may be repeated
+    #[arg(long, value_name = "PSA_ID")]
+    pub(super) company: Vec<String>,
+    /// Let this run pass a rule once, within its scope; may be repeated
+    #[arg(long, value_name = "RULE", value_parser = rule_parser())]
+    pub(super) approve: Vec<Rule>,
+}
+
+fn rule_parser() -> impl clap::builder::TypedValueParser<Value = Rule> {
+    use clap::builder::TypedValueParser as _;
+    clap::builder::PossibleValuesParser::new(Rule::ALL.map(Rule::name))
+        .try_map(|name| Rule::ALL.into_iter().find(|rule| rule.name() == name).ok_or("unknown rule"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

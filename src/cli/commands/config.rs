@@ -1,0 +1,27 @@
+//! `psasync config`.
+
+use std::fmt::Write as _;
+
+use crate::cli::context::{Context, load, text};
+use crate::cli::failure::Failure;
+use crate::cli::printer;
+use crate::run::Exit;
+
+/// Reads the configuration and the mapping. Nothing is sent.
+pub(in crate::cli) fn check(context: &Context) -> Result<Exit, Failure> {
+    let loaded = load(&context.config_path, std::env::vars_os().filter_map(text))?;
+    let mut out = String::new();
+    for notice in &loaded.notices {
+        let _ = writeln!(out, "note: {notice}");
+    }
+    let lines = loaded.mapping.lines.len();
+    let _ = writeln!(
+        out,
+        "{} is valid; {} names {lines} {}",
+        context.config_path.display(),
+        loaded.config.mapping_file.display(),
+        if lines == 1 { "company" } else { "companies" }
+    );
+    printer::result(&out)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,13 @@
+//! One module a command.
+
+pub(super) mod bootstrap;
+pub(super) mod config;
+#[cfg(feature = "demo")]
+pub(super) mod demo;
+pub(super) mod plan;
+pub(super) mod serve;
+#[cfg(feature = "demo")]
+pub(super) mod simulate;
+#[cfg(feature = "demo")]
+mod simulated;
+pub(super) mod sync;

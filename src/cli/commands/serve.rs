@@ -1,0 +1,44 @@
+//! `psasync serve`.
+
+use tracing::{error, info};
+
+use super::sync::night;
+use crate::cli::args::{Format, ScopeArgs};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::clock::Clock;
+use crate::run::{Exit, serve};
+
+/// The only schedule that this version runs by.
+const MIDNIGHT: &str = "0 0 * * *";
+
+pub(in crate::cli) async fn run(context: &Context) -> Result<Exit, Failure> {
+    let schedule = context.ready()?.config.schedule;
+    if schedule.cron.split_whitespace().collect::<Vec<_>>().join(" ") != MIDNIGHT {
+        let message =
+            format!("`schedule.cron` is `{}`; this version of `serve` runs at 00:00 UTC only", schedule.cron);
+        let hint = "set it to `0 0 * * *`, or start `psasync sync` from cron at another time";
+        return Err(Failure::new(Exit::Config, message, hint));
+    }
+    let stop = &context.signals.stop;
+    serve(
+        || Clock::system().now(),
+        stop,
+        async |scheduled| {
+            // Read anew every night: an operator who changes the mapping does not think of restarting.
+            let outcome = match context.ready() {
+                Ok(ready) => night(&ready, &ScopeArgs::default(), scheduled, Format::Text).await,
+                Err(failure) => Err(failure),
+            };
+            match outcome {
+                Ok(exit) => info!(%scheduled, exit_code = exit.code(), "the run is over"),
+                Err(failure) => {
+                    failure.print();
+                    error!(%scheduled, exit_code = failure.exit.code(), "the run failed");
+                }
+            }
+        },
+    )
+    .await;
+    Ok(context.signals.exit().unwrap_or(Exit::Done))
+}

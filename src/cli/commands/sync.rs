@@ -1,0 +1,55 @@
+//! `psasync sync`.
+
+use chrono::{DateTime, Utc};
+
+use super::plan;
+use crate::apply::ApplyError;
+use crate::cli::args::{Format, ScopeArgs, SyncArgs};
+use crate::cli::context::{Context, Ready};
+use crate::cli::failure::Failure;
+use crate::cli::printer;
+use crate::render::{json, text};
+use crate::run::{Exit, Report, sync};
+
+pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Exit, Failure> {
+    let ready = context.ready()?;
+    if args.dry_run {
+        return plan::show(&ready, &args.scope, args.format, false).await;
+    }
+    night(&ready, &args.scope, ready.clock.now(), args.format).await
+}
+
+/// Runs once and prints what it came to.
+pub(super) async fn night(
+    ready: &Ready,
+    scope: &ScopeArgs,
+    scheduled: DateTime<Utc>,
+    format: Format,
+) -> Result<Exit, Failure> {
+    let (report, exit) = carry_out(ready, scope, scheduled).await?;
+    printer::result(&match format {
+        Format::Text => text::sync(&report),
+        Format::Json => json::v1::sync(&report, exit),
+    })?;
+    if let Some(error) = &report.stopped {
+        Failure::new(exit, error.to_string(), error.hint()).print();
+    } else if report.is_denied() {
+        let hint = "give the API member's role Companies > Configurations: Add, Edit, Inquire All";
+        Failure::new(exit, "ConnectWise refused every write for want of a right", hint).print();
+    }
+    Ok(exit)
+}
+
+/// Runs once, and says how the command ends.
+pub(super) async fn carry_out(
+    ready: &Ready,
+    scope: &ScopeArgs,
+    scheduled: DateTime<Utc>,
+) -> Result<(Report, Exit), Failure> {
+    let job = ready.job(scope, scheduled)?;
+    let report =
+        sync(&ready.services, &ready.surroundings(), &job).await.map_err(|error| ready.failure(error))?;
+    let was_stopped = matches!(report.stopped, Some(ApplyError::Stopped));
+    let exit = ready.exit(report.exit(), was_stopped);
+    Ok((report, exit))
+}

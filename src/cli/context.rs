@@ -1,0 +1,174 @@
+//! What every command that talks to the services begins with.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::args::ScopeArgs;
+use super::failure::Failure;
+use super::progress::{Bars, Watch};
+use super::signals::Signals;
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::domain::ids::psa_key;
+use crate::domain::mapping::Mapping;
+use crate::http::{Wire, WireSettings};
+use crate::resolve::Scope;
+use crate::run::{Exit, Job, RunError, Services, Surroundings};
+
+/// How long Umbrella keeps what its reports count.
+const RETENTION: TimeDelta = TimeDelta::days(730);
+
+/// What the process was started with.
+pub(super) struct Context {
+    pub(super) config_path: PathBuf,
+    pub(super) bars: Bars,
+    pub(super) signals: Signals,
+}
+
+/// Configuration, mapping and clients of one run.
+pub(super) struct Ready {
+    pub(super) config: Config,
+    pub(super) mapping: Mapping,
+    pub(super) clock: Clock,
+    pub(super) services: Services<Wire>,
+    watch: Watch,
+    signals: Signals,
+}
+
+impl Context {
+    /// Reads the configuration and the mapping, and sets the clients up. Nothing is sent.
+    pub(super) fn ready(&self) -> Result<Ready, Failure> {
+        self.ready_with(&self.config_path, std::env::vars_os().filter_map(text))
+    }
+
+    /// As [`ready`](Self::ready), from another file and without the process's environment.
+    #[cfg(feature = "demo")]
+    pub(super) fn ready_from(&self, config_path: &Path) -> Result<Ready, Failure> {
+        self.ready_with(config_path, std::iter::empty())
+    }
+
+    fn ready_with(
+        &self,
+        config_path: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Ready, Failure> {
+        let loaded = load(config_path, environment)?;
+        let clock = Clock::system();
+        let exchange = Arc::new(wire(&loaded.config)?);
+        let seed = clock.now().timestamp_micros().unsigned_abs();
+        let services = Services::new(&exchange, &loaded.config, clock, seed).map_err(RunError::from)?;
+        Ok(Ready {
+            config: loaded.config,
+            mapping: loaded.mapping,
+            clock,
+            services,
+            watch: self.bars.watch(),
+            signals: self.signals.clone(),
+        })
+    }
+}
+
+/// A configuration and the mapping that it names.
+pub(super) struct Loaded {
+    pub(super) config: Config,
+    pub(super) mapping: Mapping,
+    pub(super) notices: Vec<String>,
+}
+
+/// Reads both, and reports what is wrong with either.
+pub(super) fn load(
+    config_path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, Failure> {
+    let config::Loaded { config, notices } = config::load(config_path, environment)?;
+    let mapping = config::mapping_file::load(&config.mapping_file)?.mapping;
+    Ok(Loaded { config, mapping, notices })
+}
+
+/// Variables of the environment that are text.
+pub(super) fn text((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
+    Some((name.into_string().ok()?, value.into_string().ok()?))
+}
+
+fn wire(config: &Config) -> Result<Wire, Failure> {
+    let http = &config.http;
+    let settings = WireSettings {
+        connect_timeout: http.connect_timeout,
+        read_timeout: http.read_timeout,
+        ca_file: http.ca_file.clone(),
+        proxy: http.proxy.clone(),
+    };
+    Wire::new(&settings).map_err(|error| {
+        Failure::new(Exit::Config, error.to_string(), "check `http.ca_file` and `http.proxy`")
+    })
+}
+
+impl Ready {
+    pub(super) fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            config: &self.config,
+            mapping: &self.mapping,
+            clock: self.clock,
+            progress: &self.watch,
+            stop: &self.signals.stop,
+        }
+    }
+
+    /// The job of `scope`, for `scheduled` where the scope does not name another time.
+    pub(super) fn job(&self, scope: &ScopeArgs, scheduled: DateTime<Utc>) -> Result<Job, Failure> {
+        Ok(Job {
+            scheduled: scope.scheduled_for.map_or(Ok(scheduled), |at| self.within_reach(at))?,
+            scope: self.scope(&scope.company)?,
+            waivers: scope.approve.iter().copied().collect(),
+        })
+    }
+
+    /// A run for a time that Umbrella knows nothing about would find nothing but zeros.
+    fn within_reach(&self, at: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
+        let now = self.clock.now();
+        if (now - RETENTION..=now + TimeDelta::days(1)).contains(&at) {
+            return Ok(at);
+        }
+        Err(Failure::new(
+            Exit::Usage,
+            format!("`--scheduled-for`: Umbrella has no data for a run at {at}"),
+            "it keeps two years, and none of the future",
+        ))
+    }
+
+    fn scope(&self, companies: &[String]) -> Result<Scope, Failure> {
+        if companies.is_empty() {
+            return Ok(Scope::Fleet);
+        }
+        let mapped: BTreeSet<_> = self.mapping.lines.iter().map(|line| line.psa_id.key()).collect();
+        let unknown: Vec<_> = companies
+            .iter()
+            .filter(|company| !mapped.contains(&psa_key(company)))
+            .map(|company| format!("`{company}`"))
+            .collect();
+        if unknown.is_empty() {
+            return Ok(Scope::Companies(companies.iter().map(|company| psa_key(company)).collect()));
+        }
+        Err(Failure::new(
+            Exit::Usage,
+            format!("`--company`: {} is not in the mapping", unknown.join(", ")),
+            format!("the PSA IDs are in {}", self.config.mapping_file.display()),
+        ))
+    }
+
+    /// The exit of a run: that of the signal which stopped it, or its own.
+    pub(super) fn exit(&self, exit: Exit, was_stopped: bool) -> Exit {
+        self.signals.exit().filter(|_| was_stopped).unwrap_or(exit)
+    }
+
+    /// As [`exit`](Self::exit), for a run without a result.
+    pub(super) fn failure(&self, error: RunError) -> Failure {
+        let was_stopped = matches!(error, RunError::Stopped);
+        let mut failure = Failure::from(error);
+        failure.exit = self.exit(failure.exit, was_stopped);
+        failure
+    }
+}

@@ -1,0 +1,96 @@
+//! The edge: arguments in, exit code out.
+
+mod args;
+mod commands;
+mod context;
+mod failure;
+mod printer;
+mod progress;
+mod signals;
+
+use std::io::IsTerminal as _;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use tracing_subscriber::filter::LevelFilter;
+
+use self::args::{Cli, Colour, Command, ConfigCommand, Format, Globals};
+use self::context::Context;
+use self::failure::Failure;
+use self::progress::Bars;
+use self::signals::Signals;
+use crate::run::Exit;
+use crate::telemetry::{self, LogFormat};
+
+/// Runs the command that the process was started with.
+pub async fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    match execute(cli).await {
+        Ok(exit) => exit,
+        Err(failure) => {
+            failure.print();
+            failure.exit
+        }
+    }
+}
+
+/// Help and version are results; everything else that clap says is a wrong command line.
+fn usage(error: &clap::Error) -> Exit {
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
+        _ => Exit::Usage,
+    }
+}
+
+async fn execute(cli: Cli) -> Result<Exit, Failure> {
+    let Cli { globals, command } = cli;
+    colour_choice(globals.color).write_global();
+    let bars = Bars::new(!globals.no_progress);
+    log(&globals, &command, &bars)?;
+    let signals = Signals::listen()
+        .map_err(|error| Failure::failed(format!("signals cannot be handled: {error}"), ""))?;
+    let context = Context { config_path: globals.config, bars, signals };
+    match command {
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => commands::demo::run(&context, args).await,
+        #[cfg(feature = "demo")]
+        Command::Simulate(args) => commands::simulate::run(&context, args).await,
+        Command::Bootstrap(args) => commands::bootstrap::run(&context, args).await,
+        Command::Plan(args) => commands::plan::run(&context, &args).await,
+        Command::Sync(args) => commands::sync::run(&context, &args).await,
+        Command::Serve => commands::serve::run(&context).await,
+        Command::Config(ConfigCommand::Check) => commands::config::check(&context),
+    }
+}
+
+fn colour_choice(colour: Colour) -> anstream::ColorChoice {
+    match colour {
+        Colour::Auto => anstream::ColorChoice::Auto,
+        Colour::Always => anstream::ColorChoice::Always,
+        Colour::Never => anstream::ColorChoice::Never,
+    }
+}
+
+fn log(globals: &Globals, command: &Command, bars: &Bars) -> Result<(), Failure> {
+    let quiet = if matches!(command, Command::Serve) { LevelFilter::INFO } else { LevelFilter::WARN };
+    let level = match globals.verbose {
+        0 => quiet,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    let format = match globals.log_format {
+        Format::Text => LogFormat::Text,
+        Format::Json => LogFormat::Json,
+    };
+    let colour = match globals.color {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
+    telemetry::init(format, level, colour, bars.clone())
+        .map_err(|error| Failure::failed(format!("logging cannot be started: {error}"), ""))
+}

@@ -1,0 +1,319 @@
+//! Version 1 of the JSON reports of `plan`, `sync` and `bootstrap`. Frozen: members are added, never renamed or removed.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::domain::finding::{Finding, Severity};
+use crate::domain::ids::{CompanyId, OrgId, RecordId};
+use crate::domain::window::Window;
+use crate::http::Traffic;
+use crate::plan::guard::Refusal;
+use crate::plan::{self, Action, Counts, LinePlan, Plan, SetupChange};
+use crate::run::{self, Bootstrap, Exit, Planned, Report, approval};
+
+/// The version of this format.
+pub const FORMAT_VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    format_version: u32,
+    kind: &'static str,
+    scheduled: String,
+    digest: String,
+    empty: bool,
+    counts: BTreeMap<&'static str, usize>,
+    setup: Vec<Setup<'a>>,
+    companies: Vec<Company<'a>>,
+    findings: Vec<FindingRow<'a>>,
+    refusal: Option<RefusalRow<'a>>,
+    calls: Calls,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<Forecast>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Run>,
+    exit_code: u8,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "change", rename_all = "kebab-case")]
+enum Setup<'a> {
+    CreateType { name: &'a str },
+    CreateQuestion { question: &'static str, field_type: &'static str, sequence: u8 },
+}
+
+#[derive(Serialize)]
+struct Company<'a> {
+    psa_id: &'a str,
+    organization_id: OrgId,
+    company_id: Option<CompanyId>,
+    record_id: Option<RecordId>,
+    bucket: &'static str,
+    action: &'static str,
+    window: Option<Span>,
+    sets_device_identifier: bool,
+    fields: Vec<Field<'a>>,
+    findings: Vec<FindingRow<'a>>,
+}
+
+/// `[from, to)`, UTC.
+#[derive(Serialize)]
+struct Span {
+    from: String,
+    to: String,
+}
+
+#[derive(Serialize)]
+struct Field<'a> {
+    question: &'static str,
+    old: Option<&'a str>,
+    new: &'a crate::domain::answer::Answer,
+}
+
+#[derive(Serialize)]
+struct FindingRow<'a> {
+    reason: &'static str,
+    severity: Severity,
+    subject: &'a str,
+    sentence: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    remedy: &'static str,
+}
+
+#[derive(Serialize)]
+struct RefusalRow<'a> {
+    rule: &'static str,
+    message: String,
+    measured: usize,
+    of: usize,
+    limit_percent: u32,
+    key: &'static str,
+    approve_with: String,
+    companies: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Calls {
+    umbrella: CallRow,
+    connectwise: CallRow,
+}
+
+#[derive(Serialize)]
+struct CallRow {
+    requests: u64,
+    succeeded: u64,
+    redirected: u64,
+    refused: u64,
+    failed: u64,
+    unanswered: u64,
+    retries: u64,
+    waited_ms: u128,
+}
+
+#[derive(Serialize)]
+struct Forecast {
+    setup_writes: usize,
+    record_writes: usize,
+    reads: usize,
+}
+
+#[derive(Serialize)]
+struct Run {
+    started_at: String,
+    finished_at: String,
+    setup_changes: usize,
+    stopped: Option<Problem>,
+}
+
+#[derive(Serialize)]
+struct Problem {
+    message: String,
+    hint: String,
+}
+
+#[derive(Serialize)]
+struct BootstrapDocument<'a> {
+    format_version: u32,
+    kind: &'static str,
+    dry_run: bool,
+    setup: Vec<Setup<'a>>,
+    findings: Vec<FindingRow<'a>>,
+    exit_code: u8,
+}
+
+/// The report of `plan`.
+#[must_use]
+pub fn plan(planned: &Planned, exit: Exit) -> String {
+    let forecast = planned.plan.forecast();
+    let Planned { plan, refusal, calls } = planned;
+    let companies = plan.lines.iter().map(|line| company(line, line.bucket(), None, &[])).collect();
+    to_text(&Document {
+        kind: "plan",
+        counts: counts(&plan.counts()),
+        forecast: Some(Forecast {
+            setup_writes: forecast.setup_writes,
+            record_writes: forecast.record_writes,
+            reads: forecast.reads,
+        }),
+        run: None,
+        ..document(plan, companies, refusal.as_ref(), calls, exit)
+    })
+}
+
+/// The report of `sync`.
+#[must_use]
+pub fn sync(report: &Report, exit: Exit) -> String {
+    let companies = report
+        .lines()
+        .map(|(line, outcome)| company(line, run::bucket(line, outcome), outcome.written, &outcome.findings))
+        .collect();
+    let stopped =
+        report.stopped.as_ref().map(|error| Problem { message: error.to_string(), hint: error.hint() });
+    to_text(&Document {
+        kind: "sync",
+        counts: counts(&report.counts()),
+        forecast: None,
+        run: Some(Run {
+            started_at: time(report.started_at),
+            finished_at: time(report.finished_at),
+            setup_changes: report.setup_changes,
+            stopped,
+        }),
+        ..document(&report.plan, companies, report.refusal.as_ref(), &report.calls, exit)
+    })
+}
+
+/// The report of `bootstrap`.
+#[must_use]
+pub fn bootstrap(bootstrap: &Bootstrap, dry_run: bool, exit: Exit) -> String {
+    to_text(&BootstrapDocument {
+        format_version: FORMAT_VERSION,
+        kind: "bootstrap",
+        dry_run,
+        setup: bootstrap.changes.iter().map(setup).collect(),
+        findings: bootstrap.findings.iter().map(finding).collect(),
+        exit_code: exit.code(),
+    })
+}
+
+fn document<'a>(
+    plan: &'a Plan,
+    companies: Vec<Company<'a>>,
+    refusal: Option<&'a Refusal>,
+    calls: &run::Calls,
+    exit: Exit,
+) -> Document<'a> {
+    Document {
+        format_version: FORMAT_VERSION,
+        kind: "",
+        scheduled: time(plan.scheduled),
+        digest: plan.digest().to_string(),
+        empty: plan.is_empty(),
+        counts: BTreeMap::new(),
+        setup: plan.setup.iter().map(setup).collect(),
+        companies,
+        findings: plan.findings.iter().map(finding).collect(),
+        refusal: refusal.map(refusal_row),
+        calls: Calls { umbrella: call_row(&calls.umbrella), connectwise: call_row(&calls.connectwise) },
+        forecast: None,
+        run: None,
+        exit_code: exit.code(),
+    }
+}
+
+fn setup(change: &SetupChange) -> Setup<'_> {
+    match change {
+        SetupChange::CreateType { name } => Setup::CreateType { name },
+        SetupChange::CreateQuestion(field) => Setup::CreateQuestion {
+            question: field.question(),
+            field_type: field.spec().field_type.as_wire(),
+            sequence: field.sequence(),
+        },
+    }
+}
+
+fn company<'a>(
+    line: &'a LinePlan,
+    bucket: crate::domain::finding::Bucket,
+    written: Option<RecordId>,
+    findings: &'a [Finding],
+) -> Company<'a> {
+    let destination = line.destination.as_ref();
+    let (action, planned_record) = match line.action {
+        Action::Create => ("create", None),
+        Action::Update(record) => ("update", Some(record)),
+        Action::Touch(record) => ("touch", Some(record)),
+        Action::Leave => ("none", None),
+    };
+    Company {
+        psa_id: line.line.psa_id.as_str(),
+        organization_id: line.line.external_id,
+        company_id: destination.map(|destination| destination.company_id),
+        record_id: written.or(planned_record),
+        bucket: bucket.name(),
+        action,
+        window: destination.and_then(|destination| destination.window).map(span),
+        sets_device_identifier: line.is_change()
+            && destination.is_some_and(|destination| destination.sets_device_identifier),
+        fields: line.fields.iter().map(field).collect(),
+        findings: line.findings.iter().chain(findings).map(finding).collect(),
+    }
+}
+
+fn field(change: &plan::FieldChange) -> Field<'_> {
+    Field { question: change.field.question(), old: change.old.text(), new: &change.new }
+}
+
+fn span(window: Window) -> Span {
+    Span { from: time(window.from()), to: time(window.to()) }
+}
+
+fn finding(finding: &Finding) -> FindingRow<'_> {
+    FindingRow {
+        reason: finding.reason.code(),
+        severity: finding.severity,
+        subject: &finding.subject,
+        sentence: &finding.sentence,
+        remedy: finding.reason.remedy(),
+    }
+}
+
+fn refusal_row(refusal: &Refusal) -> RefusalRow<'_> {
+    RefusalRow {
+        rule: refusal.rule.name(),
+        message: refusal.to_string(),
+        measured: refusal.measured.part,
+        of: refusal.measured.whole,
+        limit_percent: refusal.limit_percent,
+        key: refusal.key,
+        approve_with: approval(refusal),
+        companies: refusal.companies.iter().map(|company| company.as_str()).collect(),
+    }
+}
+
+fn call_row(traffic: &Traffic) -> CallRow {
+    CallRow {
+        requests: traffic.requests(),
+        succeeded: traffic.succeeded,
+        redirected: traffic.redirected,
+        refused: traffic.refused,
+        failed: traffic.failed,
+        unanswered: traffic.unanswered,
+        retries: traffic.retries,
+        waited_ms: traffic.waited.as_millis(),
+    }
+}
+
+fn counts(counts: &Counts) -> BTreeMap<&'static str, usize> {
+    counts.iter().map(|(bucket, count)| (bucket.name(), *count)).collect()
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn to_text(document: &impl Serialize) -> String {
+    // Texts, numbers and lists of them: there is nothing in these structs that JSON cannot say.
+    serde_json::to_string_pretty(document).unwrap_or_default() + "\n"
+}

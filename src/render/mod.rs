@@ -1,0 +1,7 @@
+//! Turns values into what a person or a program reads. Computes nothing.
+//!
+//! Texts carry their colours; the stream that prints them removes what its terminal cannot show. Answers to questions that are not
+//! among the 16, and secrets, never get here.
+
+pub mod json;
+pub mod text;

@@ -1,0 +1,237 @@
+//! What a person reads: the plan, the summary of a run, a record.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use owo_colors::OwoColorize as _;
+
+use crate::domain::answer::Stored;
+use crate::domain::field::FieldMap;
+use crate::domain::finding::{Bucket, Finding, Reason, Severity};
+use crate::http::Traffic;
+use crate::plan::guard::Refusal;
+use crate::plan::{Action, Counts, LinePlan, Plan, SetupChange};
+use crate::run::{Bootstrap, Calls, Planned, Report, approval};
+
+/// How many subjects of one finding are named.
+const SUBJECTS_SHOWN_MAX: usize = 20;
+
+/// The sentence of an empty plan.
+pub const NOTHING_TO_DO: &str = "Nothing to do: no record needs a change.";
+
+/// The plan, field by field.
+#[must_use]
+pub fn plan(planned: &Planned) -> String {
+    let Planned { plan, refusal, .. } = planned;
+    let mut out = String::new();
+    heading(&mut out, &format!("Plan for {}", plan.scheduled.format("%Y-%m-%d %H:%M UTC")));
+    setup(&mut out, &plan.setup);
+    plan.lines.iter().filter(|line| line.is_change()).for_each(|line| change(&mut out, line));
+    if plan.is_empty() {
+        line(&mut out, NOTHING_TO_DO);
+    }
+    findings(&mut out, plan.lines.iter().flat_map(|line| &line.findings).chain(&plan.findings));
+    refused(&mut out, refusal.as_ref());
+    line(&mut out, "");
+    counts(&mut out, &plan.counts());
+    forecast(&mut out, plan);
+    out
+}
+
+/// What a run came to.
+#[must_use]
+pub fn sync(report: &Report) -> String {
+    let mut out = String::new();
+    heading(&mut out, &format!("Sync for {}", report.plan.scheduled.format("%Y-%m-%d %H:%M UTC")));
+    if report.setup_changes > 0 {
+        let _ =
+            writeln!(out, "Created the configuration type or questions: {} in all.", report.setup_changes);
+    }
+    let of_lines = report.lines().flat_map(|(plan, outcome)| plan.findings.iter().chain(&outcome.findings));
+    findings(&mut out, of_lines.chain(&report.plan.findings));
+    refused(&mut out, report.refusal.as_ref());
+    line(&mut out, "");
+    counts(&mut out, &report.counts());
+    let seconds = (report.finished_at - report.started_at).as_seconds_f64();
+    let _ = writeln!(out, "{} Took {seconds:.1} s.", calls(&report.calls));
+    out
+}
+
+/// What a bootstrap would do, or did.
+#[must_use]
+pub fn bootstrap(bootstrap: &Bootstrap, dry_run: bool) -> String {
+    let mut out = String::new();
+    heading(&mut out, if dry_run { "To be created" } else { "Created" });
+    setup(&mut out, &bootstrap.changes);
+    if bootstrap.changes.is_empty() {
+        line(&mut out, "Nothing: the configuration type and its questions exist.");
+    }
+    findings(&mut out, bootstrap.findings.iter());
+    out
+}
+
+/// A record with all its answers.
+#[must_use]
+pub fn record(answers: &FieldMap<Stored>) -> String {
+    let width = answers.iter().map(|(field, _)| field.question().len()).max().unwrap_or_default();
+    let mut out = String::new();
+    for (field, answer) in answers.iter() {
+        let _ = writeln!(out, "  {:width$}  {}", field.question(), shown(answer));
+    }
+    out
+}
+
+fn heading(out: &mut String, text: &str) {
+    let _ = writeln!(out, "{}", text.bold());
+}
+
+fn line(out: &mut String, text: &str) {
+    let _ = writeln!(out, "{text}");
+}
+
+fn setup(out: &mut String, changes: &[SetupChange]) {
+    for change in changes {
+        let _ = match change {
+            SetupChange::CreateType { name } => {
+                writeln!(out, "{} configuration type `{name}`", "+".green())
+            }
+            SetupChange::CreateQuestion(field) => {
+                writeln!(out, "{} question \"{field}\" ({})", "+".green(), field.spec().field_type)
+            }
+        };
+    }
+}
+
+fn change(out: &mut String, plan: &LinePlan) {
+    let organization = plan.line.external_id;
+    let window = plan.destination.as_ref().and_then(|destination| destination.window);
+    let window = window.map(|window| format!(", last month: {window}")).unwrap_or_default();
+    let psa_id = plan.line.psa_id.bold();
+    let _ = match plan.action {
+        Action::Update(record) => {
+            writeln!(out, "{} {psa_id} (organization {organization}): record {record}{window}", "~".yellow())
+        }
+        _ => writeln!(out, "{} {psa_id} (organization {organization}): new record{window}", "+".green()),
+    };
+    for field in &plan.fields {
+        let _ = match field.old.text() {
+            None => writeln!(out, "    {}: {}", field.field, field.new.green()),
+            Some(old) => writeln!(out, "    {}: {} -> {}", field.field, old.red(), field.new.green()),
+        };
+    }
+    if plan.destination.as_ref().is_some_and(|destination| destination.sets_device_identifier) {
+        let identifier = crate::domain::record::device_identifier(organization);
+        let _ = writeln!(out, "    deviceIdentifier: {}", identifier.green());
+    }
+}
+
+fn shown(answer: &Stored) -> &str {
+    answer.text().unwrap_or("(no answer)")
+}
+
+/// Findings by severity, then reason; equal sentences once, with all their subjects.
+fn findings<'a>(out: &mut String, findings: impl Iterator<Item = &'a Finding>) {
+    let mut sections: BTreeMap<Severity, BTreeMap<Reason, BTreeMap<&str, Vec<&str>>>> = BTreeMap::new();
+    for Finding { reason, severity, subject, sentence } in findings {
+        let section = sections.entry(*severity).or_default();
+        section.entry(*reason).or_default().entry(sentence).or_default().push(subject);
+    }
+    for (severity, reasons) in sections.into_iter().rev() {
+        line(out, "");
+        heading(out, section_title(severity));
+        for (reason, sentences) in reasons {
+            let code = match severity {
+                Severity::Failure => reason.code().red().to_string(),
+                Severity::Attention => reason.code().yellow().to_string(),
+                Severity::Info => reason.code().cyan().to_string(),
+            };
+            let _ = writeln!(out, "  {code}");
+            for (sentence, subjects) in sentences {
+                let _ = writeln!(out, "    {}: {sentence}", named(&subjects));
+            }
+            if !reason.remedy().is_empty() {
+                let _ = writeln!(out, "    {} {}", "remedy:".dimmed(), reason.remedy());
+            }
+        }
+    }
+}
+
+fn section_title(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Failure => "A person is needed",
+        Severity::Attention => "Worth a look",
+        Severity::Info => "Good to know",
+    }
+}
+
+fn named(subjects: &[&str]) -> String {
+    let shown = subjects.iter().take(SUBJECTS_SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
+    match subjects.len().checked_sub(SUBJECTS_SHOWN_MAX) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
+    }
+}
+
+fn refused(out: &mut String, refusal: Option<&Refusal>) {
+    let Some(refusal) = refusal else { return };
+    let companies: Vec<_> = refusal.companies.iter().map(|company| company.as_str()).collect();
+    line(out, "");
+    let _ = writeln!(out, "{}", refusal.to_string().red().bold());
+    let _ = writeln!(out, "  companies: {}", named(&companies));
+    let _ = writeln!(out, "  to let this run pass once: {}", approval(refusal));
+    let _ = writeln!(out, "  to change the rule for good: `{}` in the configuration", refusal.key);
+}
+
+/// `24 mapping lines = 3 unchanged + …`, every bucket named.
+fn counts(out: &mut String, counts: &Counts) {
+    let total: usize = counts.values().sum();
+    let parts: Vec<_> = Bucket::ALL
+        .iter()
+        .map(|bucket| {
+            let count = counts.get(bucket).copied().unwrap_or_default();
+            let text = format!("{count} {}", bucket.name());
+            match bucket {
+                Bucket::Failed | Bucket::Skipped | Bucket::Held | Bucket::Partial if count > 0 => {
+                    text.red().to_string()
+                }
+                _ => text,
+            }
+        })
+        .collect();
+    let _ = writeln!(out, "{total} mapping lines = {}", parts.join(" + "));
+}
+
+fn forecast(out: &mut String, plan: &Plan) {
+    let forecast = plan.forecast();
+    let changed = plan.lines.iter().filter(|line| line.is_change()).count();
+    let _ = writeln!(
+        out,
+        "In ConnectWise that takes {}, {} and {}; {} renew Last Updated only.",
+        number_of(forecast.setup_writes, "set-up write"),
+        number_of(forecast.record_writes, "record write"),
+        number_of(forecast.reads, "read"),
+        forecast.record_writes - changed,
+    );
+    let _ = writeln!(out, "Digest {}", plan.digest());
+}
+
+fn calls(calls: &Calls) -> String {
+    let row = |name: &str, traffic: &Traffic| {
+        format!(
+            "{name} {} ({} repeated, {} refused or failed)",
+            traffic.requests(),
+            traffic.retries,
+            traffic.refused + traffic.failed + traffic.unanswered
+        )
+    };
+    let waited = calls.umbrella.waited.as_secs_f64() + calls.connectwise.waited.as_secs_f64();
+    format!(
+        "Requests: {}, {}; {waited:.1} s waited for limits, added up.",
+        row("Umbrella", &calls.umbrella),
+        row("ConnectWise", &calls.connectwise)
+    )
+}
+
+fn number_of(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
