@@ -122,11 +122,7 @@ impl ApplyError {
                  type: add it there"
                     .to_owned()
             }
-            Self::Stopped => {
-                "what was in flight was finished; the next run writes the rest. Without a signal it was \
-                 `http.run_deadline_min` that ended it"
-                    .to_owned()
-            }
+            Self::Stopped => "what was in flight was finished; the next run writes the rest".to_owned(),
         }
     }
 }

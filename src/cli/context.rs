@@ -164,6 +164,11 @@ impl Ready {
         self.signals.exit().filter(|_| was_stopped).unwrap_or(exit)
     }
 
+    /// Whether a signal told the run to stop.
+    pub(super) fn was_signalled(&self) -> bool {
+        self.signals.exit().is_some()
+    }
+
     /// As [`exit`](Self::exit), for a run without a result.
     pub(super) fn failure(&self, error: RunError) -> Failure {
         let was_stopped = matches!(error, RunError::Stopped);

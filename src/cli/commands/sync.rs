@@ -32,12 +32,25 @@ pub(super) async fn night(
         Format::Json => json::v1::sync(&report, exit),
     })?;
     if let Some(error) = &report.stopped {
-        Failure::new(exit, error.to_string(), error.hint()).print();
+        stopped(ready, exit, error).print();
     } else if report.is_denied() {
         let hint = "give the API member's role Companies > Configurations: Add, Edit, Inquire All";
         Failure::new(exit, "ConnectWise refused every write for want of a right", hint).print();
     }
     Ok(exit)
+}
+
+/// Says what ended a run early. Without a signal it was its own time.
+fn stopped(ready: &Ready, exit: Exit, error: &ApplyError) -> Failure {
+    if matches!(error, ApplyError::Stopped) && !ready.was_signalled() {
+        let message = "the run's time was over before everything was written";
+        return Failure::new(
+            exit,
+            message,
+            "the next run writes the rest; `http.run_deadline_min` is its time",
+        );
+    }
+    Failure::new(exit, error.to_string(), error.hint())
 }
 
 /// Runs once, and says how the command ends.
