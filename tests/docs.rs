@@ -1,0 +1,339 @@
+//! Documents against code: what a document lists is what there is.
+
+#![expect(clippy::unwrap_used, reason = "a document that cannot be read has failed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use psasync::config::keys::{KEYS, Kind};
+use psasync::config::{self, mapping_file};
+use psasync::domain::field::FIELDS;
+use psasync::domain::finding::{Reason, Severity};
+use psasync::domain::waiver::Rule;
+use psasync::run::Exit;
+
+/// The commands of this version, for which documents may write `psasync …`.
+const COMMANDS: [&str; 7] = ["bootstrap", "config", "demo", "plan", "serve", "simulate", "sync"];
+
+/// Every way in which a command ends. A new one does not compile until it is listed.
+fn exits() -> Vec<Exit> {
+    use Exit::{
+        Changes, Config, Degraded, Denied, Done, Failed, Interrupted, Leased, Refused, Terminated, Usage,
+    };
+    let is_listed = |exit| match exit {
+        Done | Failed | Changes | Degraded | Refused | Leased | Usage | Denied | Config | Interrupted
+        | Terminated => true,
+    };
+    let all = vec![
+        Done,
+        Failed,
+        Changes,
+        Degraded,
+        Refused,
+        Leased,
+        Usage,
+        Denied,
+        Config,
+        Interrupted,
+        Terminated,
+    ];
+    assert!(all.iter().copied().all(is_listed));
+    all
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Paths of all Markdown documents, from the root.
+fn documents() -> Vec<String> {
+    let in_folder = |folder: &str| {
+        let names = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
+        let paths = names.map(|name| Path::new(folder).join(name).to_str().unwrap().to_owned());
+        paths.filter(|path| path.ends_with(".md")).collect::<Vec<_>>()
+    };
+    let documents = [in_folder(""), in_folder("docs")].concat();
+    assert!(documents.iter().any(|path| path == "README.md"));
+    documents
+}
+
+/// The part of a document under a heading, up to the next heading of its level or above.
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let level = heading.chars().take_while(|c| *c == '#').count();
+    let start = text.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no heading `{heading}`"));
+    let body = &text[start + 1 + heading.len()..];
+    let is_end = |line: &&str| {
+        let signs = line.chars().take_while(|c| *c == '#').count();
+        (1..=level).contains(&signs) && line[signs..].starts_with(' ')
+    };
+    let end = body.lines().find(is_end).and_then(|line| body.find(&format!("\n{line}\n")));
+    &body[..end.unwrap_or(body.len())]
+}
+
+/// The cells of every row of the tables in `text`, headings included.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let is_row = |line: &&str| line.starts_with('|') && !line.starts_with("|---");
+    text.lines().filter(is_row).map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+}
+
+/// What stands between backticks on one line.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// The code blocks of a document in `language`.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let text_behind = |part: &'a str| part.split_once('\n').filter(|(head, _)| head.trim() == language);
+    text.split("```").skip(1).step_by(2).filter_map(text_behind).map(|(_, block)| block).collect()
+}
+
+#[test]
+fn every_reason_code_is_in_the_runbook() {
+    let runbook = read("docs/runbook.md");
+    let mut documented = BTreeMap::new();
+    for heading in ["Failed", "Skipped", "Held", "Partial", "Paused", "Attention", "Info"] {
+        for row in rows(section(&runbook, &format!("### {heading}"))).skip(1) {
+            assert_eq!(row.len(), 3, "{row:?}");
+            documented.insert(row[0].trim_matches('`').to_owned(), heading.to_lowercase());
+        }
+    }
+    let expected = Reason::ALL.iter().map(|reason| {
+        let heading = match (reason.bucket(), reason.severity()) {
+            (Some(bucket), _) => bucket.name(),
+            (None, Severity::Info) => "info",
+            (None, Severity::Attention) => "attention",
+            (None, Severity::Failure) => panic!("{reason} fails without a bucket"),
+        };
+        (reason.code().to_owned(), heading.to_owned())
+    });
+    assert_eq!(
+        documented,
+        expected.collect(),
+        "docs/runbook.md lists each code under its bucket, or severity"
+    );
+}
+
+#[test]
+fn every_exit_code_is_in_the_runbook_and_the_readme() {
+    let expected: BTreeSet<_> = exits().into_iter().map(|exit| exit.code().to_string()).collect();
+    assert_eq!(expected.len(), exits().len(), "two ways to end have one code");
+    for (path, heading) in [("README.md", "### Exit codes"), ("docs/runbook.md", "## Exit codes")] {
+        let text = read(path);
+        let documented: BTreeSet<_> =
+            rows(section(&text, heading)).skip(1).map(|row| row[0].to_owned()).collect();
+        assert_eq!(documented, expected, "{path}");
+    }
+}
+
+#[test]
+fn every_rule_that_can_be_approved_is_in_the_runbook() {
+    let runbook = read("docs/runbook.md");
+    for rule in Rule::ALL {
+        assert!(quoted(&runbook).any(|word| word == rule.name()), "docs/runbook.md lacks `{rule}`");
+    }
+}
+
+#[test]
+fn every_setting_is_in_the_reference() {
+    let reference = read("docs/configuration.md");
+    for key in KEYS {
+        let row = format!("| `{}` |", key.name());
+        let section = section(&reference, &format!("## `[{}]`", key.section()));
+        assert!(section.contains(&row), "docs/configuration.md lacks `{}`", key.path);
+    }
+}
+
+#[test]
+fn every_setting_that_a_document_names_exists() {
+    let sections: BTreeSet<_> = KEYS.iter().map(|key| key.section()).collect();
+    let names_setting = |word: &&str| {
+        let section = word.rsplit_once('.').map(|(section, _)| section);
+        section.is_some_and(|section| sections.contains(section)) && !word.contains([' ', '/', '(', '='])
+    };
+    for path in documents() {
+        let text = read(&path);
+        for word in quoted(&text).filter(names_setting) {
+            assert!(KEYS.iter().any(|key| key.path == word), "{path} names `{word}`");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_fields_is_the_one_in_code() {
+    let fields = read("docs/fields.md");
+    let table = &fields[..fields.find("\n## ").unwrap()];
+    let documented: Vec<_> = rows(table).skip(1).map(|row| row[..3].join(" | ")).collect();
+    let expected = FIELDS
+        .iter()
+        .map(|field| format!("{} | {} | {}", field.id.sequence(), field.question, field.field_type));
+    assert_eq!(documented, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn documents_name_commands_of_this_version_only() {
+    for path in documents() {
+        let text = read(&path);
+        let console = blocks(&text, "console");
+        let lines = console.iter().flat_map(|block| block.lines()).chain(quoted(&text));
+        for line in lines {
+            let Some((_, behind)) = line.split_once("psasync ") else { continue };
+            let is_command = |word: &&str| !word.starts_with("--") && !word.ends_with(".toml");
+            let command = behind.split_whitespace().find(is_command).unwrap_or_default();
+            assert!(COMMANDS.contains(&command), "{path} names a command `{command}`: {line}");
+        }
+    }
+}
+
+/// The anchors of a document, as hosts of repositories make them from headings.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| {
+        let kept = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn links_between_documents_resolve() {
+    for path in documents() {
+        let text = read(&path);
+        let targets = text.split("](").skip(1).filter_map(|behind| behind.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let linked: PathBuf = match file {
+                "" => root().join(&path),
+                file => root().join(&path).parent().unwrap().join(file),
+            };
+            assert!(linked.exists(), "{path} links to {target}");
+            let is_there =
+                anchor.is_empty() || anchors(&fs::read_to_string(&linked).unwrap()).contains(anchor);
+            assert!(is_there, "{path} links to {target}");
+        }
+    }
+}
+
+#[test]
+fn tests_that_documents_name_exist() {
+    let mut code = String::new();
+    for folder in ["src", "tests", "simulator/src", "simulator/tests"] {
+        collect_code(&root().join(folder), &mut code);
+    }
+    for path in ["ARCHITECTURE.md", "docs/assumptions.md"] {
+        let text = read(path);
+        let last_cells: Vec<_> = rows(&text).filter_map(|row| row.last().copied()).collect();
+        let last_cells = last_cells.join("\n");
+        let names: Vec<_> = quoted(&last_cells)
+            .filter(|word| word.matches('_').count() >= 2)
+            .filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))
+            .collect();
+        assert!(names.len() > 10, "{path} names no tests");
+        for name in names {
+            assert!(code.contains(&format!("fn {name}(")), "{path} names a test `{name}`");
+        }
+    }
+}
+
+fn collect_code(folder: &Path, code: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect_code(&path, code);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            code.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_module_is_in_the_layout() {
+    let architecture = read("ARCHITECTURE.md");
+    let modules = read("src/lib.rs");
+    let modules = modules.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    for module in modules {
+        assert!(architecture.contains(&format!("`src/{module}")), "ARCHITECTURE.md lacks `src/{module}`");
+    }
+}
+
+#[test]
+fn the_mapping_in_the_readme_is_valid() {
+    let readme = read("README.md");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("companies.csv");
+    fs::write(&file, blocks(&readme, "csv")[0].replace("\n   ", "\n").trim_start()).unwrap();
+    let read = mapping_file::load(&file).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!((read.mapping.lines.len(), read.unmapped.len()), (2, 1));
+}
+
+#[test]
+fn ci_finds_two_commands_in_the_readme() {
+    let readme = read("README.md");
+    assert_eq!(blocks(&readme, "sh"), ["cargo run --release -- demo\ncargo test\n"]);
+}
+
+#[test]
+fn the_crontab_runs_at_midnight_in_utc() {
+    let crontab = read("deploy/crontab");
+    let lines: Vec<_> = crontab.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    assert_eq!(lines[0], "CRON_TZ=UTC");
+    assert!(lines.last().unwrap().starts_with("0 0 * * * cd "));
+    assert!(lines.last().unwrap().contains(" psasync sync "));
+    assert!(!lines.last().unwrap().contains('%'), "cron reads % as the end of the command");
+    assert!(crontab.ends_with('\n'), "cron ignores a last line without a line break");
+}
+
+#[test]
+fn the_cronjob_says_what_the_documents_promise() {
+    let manifest = read("deploy/kubernetes/cronjob.yaml");
+    let value = |key: &str| {
+        let line = manifest.lines().find_map(|line| line.trim().strip_prefix(&format!("{key}: ")));
+        line.unwrap_or_else(|| panic!("no `{key}`")).to_owned()
+    };
+    for (key, expected) in [
+        ("schedule", "\"0 0 * * *\""),
+        ("timeZone", "Etc/UTC"),
+        ("concurrencyPolicy", "Forbid"),
+        ("restartPolicy", "Never"),
+        ("enableServiceLinks", "false"),
+        ("runAsNonRoot", "true"),
+        ("readOnlyRootFilesystem", "true"),
+        ("values", "[3, 4, 64, 77, 78]"),
+    ] {
+        assert_eq!(value(key), expected, "{key}");
+    }
+    let seconds = |key: &str| value(key).parse::<u32>().unwrap();
+    assert!(seconds("startingDeadlineSeconds") >= 3600);
+    let deadline: u32 =
+        manifest.split("run_deadline_min = ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+    assert!(seconds("activeDeadlineSeconds") > deadline * 60);
+    let codes: BTreeSet<_> = exits().into_iter().map(|exit| exit.code().to_string()).collect();
+    for list in manifest.lines().filter_map(|line| line.trim().strip_prefix("values: ")) {
+        for code in list.trim_matches(['[', ']']).split(", ") {
+            assert!(codes.contains(code), "the manifest names the exit code {code}");
+        }
+    }
+}
+
+#[test]
+fn the_settings_and_the_mapping_in_the_cronjob_are_valid() {
+    let manifest = read("deploy/kubernetes/cronjob.yaml");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["psasync.toml", "companies.csv"] {
+        let text = manifest.split(&format!("\n  {name}: |\n")).nth(1).unwrap();
+        let lines = text.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+        let text: Vec<_> = lines.map(str::trim).collect();
+        fs::write(folder.path().join(name), text.join("\n")).unwrap();
+    }
+    let secrets = KEYS.iter().filter(|key| key.kind == Kind::Secret && key.section() != "state");
+    let secrets = secrets.map(|key| (key.variable(), "not-a-real-secret".to_owned()));
+    let loaded = config::load(&folder.path().join("psasync.toml"), secrets);
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+    let mapping = mapping_file::load(&loaded.config.mapping_file);
+    assert!(mapping.is_ok());
+}
