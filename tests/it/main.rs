@@ -6,6 +6,7 @@ mod answers;
 mod calls;
 mod customers;
 mod matching;
+mod openapi;
 mod planning;
 mod reasons;
 mod resolving;
