@@ -29,4 +29,12 @@ impl<'a> WritePermit<'a> {
     pub fn is_valid(&self) -> bool {
         !self.stop.is_cancelled() && Instant::now() < self.until
     }
+
+    /// Waits until no other write may be sent.
+    pub async fn expired(&self) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep_until(self.until) => {}
+        }
+    }
 }

@@ -8,6 +8,7 @@
 //! * A write over a record that changed since the plan: it is `changed-meanwhile`.
 //! * A second create for a company within one run.
 
+mod attempt;
 mod records;
 mod setup;
 mod verify;
@@ -16,12 +17,13 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::connectwise::{ConnectWiseError, Reader, TypeState, WriteError, Writer};
-use crate::domain::finding::Finding;
+use crate::domain::finding::{Finding, Reason};
 use crate::domain::ids::{RecordId, StatusId};
 use crate::domain::question::{Question, QuestionMap};
 use crate::http::Exchange;
 use crate::permit::WritePermit;
 use crate::plan::guard::ApprovedPlan;
+use crate::plan::{Action, Plan};
 use crate::progress::Progress;
 
 /// What carrying out a plan needs besides the plan.
@@ -51,7 +53,9 @@ pub struct Applier<'a, E> {
 /// What became of a mapping line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LineOutcome {
-    /// The record that was written and says what it should.
+    /// The record that ConnectWise answered the write with, or that was found afterwards.
+    pub record: Option<RecordId>,
+    /// The same, provided that it says what it should.
     pub written: Option<RecordId>,
     /// What a person should know besides what the plan says.
     pub findings: Vec<Finding>,
@@ -68,6 +72,14 @@ pub struct Applied {
     pub setup_changes: usize,
     /// Why it was not carried out to its end.
     pub stopped: Option<ApplyError>,
+}
+
+impl Applied {
+    /// Nothing was done.
+    #[must_use]
+    pub fn nothing(plan: &Plan) -> Self {
+        Self { lines: vec![LineOutcome::default(); plan.lines.len()], setup_changes: 0, stopped: None }
+    }
 }
 
 /// Why a plan was not carried out to its end.
@@ -101,11 +113,21 @@ pub enum ApplyError {
         company: String,
     },
     /// The run was told to stop.
-    #[error("the run was stopped before everything was written")]
+    #[error("the run was stopped")]
     Stopped,
 }
 
 impl ApplyError {
+    /// Whether nothing else can be written either.
+    fn ends_run(&self) -> bool {
+        match self {
+            Self::ConnectWise(error) => {
+                matches!(error, ConnectWiseError::Credentials(_) | ConnectWiseError::RightMissing { .. })
+            }
+            _ => true,
+        }
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn hint(&self) -> String {
@@ -131,17 +153,26 @@ impl<E: Exchange> Applier<'_, E> {
     /// Carries out `approved`. What was written until it stopped is in the result, however it ended.
     pub async fn apply(&self, approved: &ApprovedPlan, permit: &WritePermit<'_>) -> Applied {
         let plan = approved.plan();
-        let mut applied = Applied {
-            lines: vec![LineOutcome::default(); plan.lines.len()],
-            setup_changes: 0,
-            stopped: None,
-        };
+        let mut applied = Applied::nothing(plan);
         let outcome = match self.set_up(plan, permit, &mut applied.setup_changes).await {
             Ok(Some(ready)) => self.write_records(plan, permit, &ready, &mut applied.lines).await,
             Ok(None) => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => {
+                give_up(plan, &error, &mut applied.lines);
+                Err(error)
+            }
         };
         applied.stopped = outcome.err();
         applied
+    }
+}
+
+/// Nothing is written where set-up failed, and no line may look as if it were.
+fn give_up(plan: &Plan, error: &ApplyError, outcomes: &mut [LineOutcome]) {
+    for (line, outcome) in plan.lines.iter().zip(outcomes) {
+        if line.action != Action::Leave {
+            let finding = line.line.finding(Reason::WriteRefused, format!("not sent: {error}"));
+            outcome.findings.push(finding);
+        }
     }
 }

@@ -1,61 +1,35 @@
-//! Writes records: read again in batches, compared with the plan, written, verified, settled.
+//! Writes records: read again in batches, written some at a time, settled where their end is in doubt.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::time::Instant;
 
+use super::attempt::{End, Pending, verified};
 use super::setup::Ready;
-use super::verify::{is_there, verify};
 use super::{Applier, ApplyError, LineOutcome};
-use crate::connectwise::stamp;
-use crate::connectwise::{
-    ConnectWiseError, Content, Creation, FreshRecord, READ_AGE_MAX, WriteError, Written,
-};
-use crate::domain::field::FieldId;
+use crate::connectwise::{ConnectWiseError, Content, FreshRecord, READ_AGE_MAX};
 use crate::domain::finding::Reason;
 use crate::domain::ids::CompanyId;
-use crate::domain::mapping::MappingLine;
-use crate::domain::question::QuestionMatch;
 use crate::http::Exchange;
 use crate::permit::WritePermit;
-use crate::plan::{Action, Destination, LinePlan, Plan, REREAD_BATCH};
+use crate::plan::{Plan, REREAD_BATCH};
 use crate::progress::Phase;
 
 /// How often a record is written, before its company is given up for this run.
 const TRIES_MAX: u8 = 4;
+/// How long to wait before records whose writes all ended in doubt are read again; doubled with each try.
+const DOUBT_PAUSE: Duration = Duration::from_secs(2);
 /// How often a record is read again because its write came too late to rest on the last reading. ConnectWise is slow or throttles then,
 /// for half an hour at least; the run's deadline may come first.
 const READINGS_MAX: u8 = 30;
-
-/// A record that is still to be written.
-struct Pending<'p> {
-    index: usize,
-    plan: &'p LinePlan,
-    destination: &'p Destination,
-    tries: u8,
-    readings: u8,
-    /// What an update whose outcome is unknown tried to set.
-    tried: Option<Content>,
-}
-
-/// How a write ended, as far as this run is concerned.
-enum End {
-    /// Written and verified, or left alone for good.
-    Settled(LineOutcome),
-    /// Not sent, because the run was told to stop.
-    Stopped,
-    /// Nothing was sent, because what it rests on had become too old: to be read again and written.
-    TooLate,
-    /// An update that may have been applied: to be read again, which tells whether it was, and else written again.
-    InDoubt { content: Content, why: String },
-    /// A create that may have been applied. It is looked for, never repeated.
-    CreateInDoubt { content: Content, why: String },
-}
+/// How many creates may end in doubt before one was seen in ConnectWise's list. After that the run creates nothing more.
+const UNSEEN_CREATES_MAX: usize = 3;
 
 impl<E: Exchange> Applier<'_, E> {
-    /// Writes every record of the plan that is to be written, creates first.
+    /// Writes every record of the plan that is to be written.
     pub(super) async fn write_records(
         &self,
         plan: &Plan,
@@ -71,7 +45,7 @@ impl<E: Exchange> Applier<'_, E> {
             ready,
             outcomes,
             in_doubt: Vec::new(),
-            creates_seen: false,
+            creates: Creates::Unseen { in_doubt: 0 },
             is_stopped: false,
         };
         let written = session.write_all(pending).await;
@@ -83,65 +57,21 @@ impl<E: Exchange> Applier<'_, E> {
 
 /// Creates come first: the first of them decides whether any other may follow.
 fn pending(plan: &Plan) -> VecDeque<Pending<'_>> {
-    let (creates, updates): (Vec<_>, Vec<_>) = plan
-        .lines
-        .iter()
-        .enumerate()
-        .filter(|(_, line)| line.action != Action::Leave)
-        .filter_map(|(index, plan)| {
-            let destination = plan.destination.as_ref()?;
-            Some(Pending { index, plan, destination, tries: 0, readings: 0, tried: None })
-        })
-        .partition(|pending| pending.is_create());
+    let pending = plan.lines.iter().enumerate().filter_map(|(index, line)| Pending::new(index, line));
+    let (creates, updates): (Vec<_>, Vec<_>) = pending.partition(Pending::is_create);
     creates.into_iter().chain(updates).collect()
 }
 
-impl Pending<'_> {
-    fn is_create(&self) -> bool {
-        self.plan.action == Action::Create
-    }
-
-    fn line(&self) -> &MappingLine {
-        &self.plan.line
-    }
-
-    fn end(&self, reason: Reason, sentence: impl Into<String>) -> LineOutcome {
-        LineOutcome { findings: vec![self.line().finding(reason, sentence)], ..LineOutcome::default() }
-    }
-
-    fn stopped(&self) -> LineOutcome {
-        self.end(Reason::WriteRefused, "not sent: the run was stopped")
-    }
-
-    fn settled(&self, reason: Reason, sentence: impl Into<String>) -> End {
-        End::Settled(self.end(reason, sentence))
-    }
-
-    /// What the end of a write means for the line.
-    fn ended(&self, content: Content, written: Result<Written, WriteError>) -> End {
-        match written {
-            Ok(written) => End::Settled(verified(self.line(), &content, &written)),
-            Err(WriteError::InDoubt { why }) if self.is_create() => End::CreateInDoubt { content, why },
-            Err(WriteError::InDoubt { why }) => End::InDoubt { content, why },
-            Err(WriteError::Stale) => End::TooLate,
-            Err(WriteError::Stopped) => End::Stopped,
-            Err(error) => End::Settled(LineOutcome {
-                forbidden: error.is_forbidden(),
-                ..self.end(Reason::WriteRefused, error.to_string())
-            }),
-        }
-    }
-
-    /// Whether the record needs no write, because an earlier one arrived after all, or gets none, because somebody changed it.
-    fn settled_already(&self, fresh: &FreshRecord) -> Option<End> {
-        let answers = &fresh.record.answers;
-        if let Some(tried) = self.tried.as_ref().filter(|tried| is_there(tried, answers)) {
-            return Some(End::Settled(verified(self.line(), tried, &written_as(fresh))));
-        }
-        let field = FieldId::all().find(|field| answers[*field] != self.destination.expected[*field])?;
-        let sentence = format!("record {}: {field} changed after the plan was made", fresh.record.id);
-        Some(self.settled(Reason::ChangedMeanwhile, sentence))
-    }
+/// Whether ConnectWise lists what this run creates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Creates {
+    /// Nobody knows yet: creates go one at a time.
+    Unseen {
+        /// How many of them got no clear answer, and were not found.
+        in_doubt: usize,
+    },
+    /// It does.
+    Seen,
 }
 
 /// The records at some companies, as they were read just now.
@@ -163,8 +93,7 @@ struct Session<'s, 'p, E> {
     ready: &'s Ready<'s>,
     outcomes: &'s mut [LineOutcome],
     in_doubt: Vec<(Pending<'p>, Content, String)>,
-    /// Whether ConnectWise lists what this run creates.
-    creates_seen: bool,
+    creates: Creates,
     /// Whether a write was not sent, because the run was told to stop.
     is_stopped: bool,
 }
@@ -173,27 +102,38 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
     async fn write_all(&mut self, mut pending: VecDeque<Pending<'p>>) -> Result<(), ApplyError> {
         while !pending.is_empty() {
             let mut batch: VecDeque<_> = pending.drain(..pending.len().min(REREAD_BATCH)).collect();
-            let companies: Vec<_> = batch.iter().map(|one| one.destination.company_id).collect();
-            let written = match self.read_again(&companies).await {
+            let companies: Vec<_> = batch.iter().map(Pending::company).collect();
+            let fresh = tokio::select! {
+                () = self.permit.expired() => Err(ApplyError::Stopped),
+                fresh = self.read_for(&batch, &companies) => fresh.map_err(ApplyError::from),
+            };
+            let written = match fresh {
                 Ok(fresh) => self.write_batch(&mut batch, &fresh, &mut pending).await,
-                Err(error @ (ConnectWiseError::Credentials(_) | ConnectWiseError::RightMissing { .. })) => {
-                    Err(error.into())
-                }
+                Err(error) if error.ends_run() => Err(error),
                 Err(error) => {
-                    for one in batch.drain(..) {
-                        self.settle_line(&one, one.end(Reason::WriteRefused, format!("not sent: {error}")));
-                    }
+                    self.give_up(batch.drain(..), &error.to_string());
                     Ok(())
                 }
             };
             if let Err(error) = written {
-                for one in batch.into_iter().chain(pending) {
-                    self.settle_line(&one, one.stopped());
-                }
+                self.give_up(batch.into_iter().chain(pending), &error.to_string());
                 return Err(error);
             }
         }
         Ok(())
+    }
+
+    /// Reads a batch again, after a pause where ConnectWise did not answer the writes of any of its records.
+    async fn read_for(
+        &self,
+        batch: &VecDeque<Pending<'p>>,
+        companies: &[CompanyId],
+    ) -> Result<Fresh, ConnectWiseError> {
+        let tries = batch.iter().map(|one| one.tries).min().unwrap_or_default();
+        if tries > 0 {
+            tokio::time::sleep(DOUBT_PAUSE * 2u32.pow(tries.into())).await;
+        }
+        self.read_again(companies).await
     }
 
     async fn read_again(&self, companies: &[CompanyId]) -> Result<Fresh, ConnectWiseError> {
@@ -214,13 +154,13 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
         fresh: &Fresh,
         pending: &mut VecDeque<Pending<'p>>,
     ) -> Result<(), ApplyError> {
-        while !self.creates_seen && batch.front().is_some_and(Pending::is_create) {
+        while self.creates != Creates::Seen && batch.front().is_some_and(Pending::is_create) {
             let Some(first) = batch.pop_front() else { break };
             self.create_first(first, fresh, pending).await?;
         }
         let (applier, permit, ready) = (self.applier, self.permit, self.ready);
         let writes = stream::iter(batch.drain(..)).map(|one| async move {
-            let end = write(applier, permit, ready, &one, fresh).await;
+            let end = one.write(applier, permit, ready, fresh.at(one.company()), fresh.not_after).await;
             (one, end)
         });
         let mut ends = writes.buffer_unordered(applier.concurrency);
@@ -231,30 +171,43 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
     }
 
     /// The first create of a run goes alone, and must then be listed: a role that hides the type would make duplicates every night.
+    ///
+    /// Whether it was verified plays no part, and one that got no clear answer is looked for at once.
     async fn create_first(
         &mut self,
         first: Pending<'p>,
         fresh: &Fresh,
         pending: &mut VecDeque<Pending<'p>>,
     ) -> Result<(), ApplyError> {
-        let end = write(self.applier, self.permit, self.ready, &first, fresh).await;
-        match end {
-            End::Settled(outcome @ LineOutcome { written: Some(record), .. }) => {
-                let company = first.destination.company_id;
-                let listed = self.read_again(&[company]).await;
-                let is_listed = listed
-                    .as_ref()
-                    .is_ok_and(|listed| listed.at(company).iter().any(|fresh| fresh.record.id == record));
+        if self.creates == (Creates::Unseen { in_doubt: UNSEEN_CREATES_MAX }) {
+            let why =
+                format!("{UNSEEN_CREATES_MAX} creates before it got no clear answer and are not listed");
+            self.give_up([first], &why);
+            return Ok(());
+        }
+        let (company, line) = (first.company(), first.line());
+        let (applier, permit, ready) = (self.applier, self.permit, self.ready);
+        match first.write(applier, permit, ready, fresh.at(company), fresh.not_after).await {
+            End::Settled(outcome) => {
+                let created = outcome.record;
                 self.settle_line(&first, outcome);
-                self.creates_seen = is_listed;
-                match listed {
-                    Ok(_) if is_listed => Ok(()),
-                    Ok(_) => {
-                        let company = first.line().psa_id.to_string();
-                        Err(ApplyError::RecordsNotVisible { record, company })
-                    }
-                    Err(error) => Err(error.into()),
+                let Some(record) = created else { return Ok(()) };
+                let listed = self.read_again(&[company]).await?;
+                if listed.at(company).iter().any(|fresh| fresh.record.id == record) {
+                    self.creates = Creates::Seen;
+                    return Ok(());
                 }
+                Err(ApplyError::RecordsNotVisible { record, company: line.psa_id.to_string() })
+            }
+            End::CreateInDoubt { content, why } => {
+                let listed = self.read_again(&[company]).await;
+                let found = listed.as_ref().ok().and_then(|listed| listed.at(company).first());
+                self.creates = match (found, self.creates) {
+                    (None, Creates::Unseen { in_doubt }) => Creates::Unseen { in_doubt: in_doubt + 1 },
+                    _ => Creates::Seen,
+                };
+                self.settle_create(&first, &content, &why, found);
+                Ok(())
             }
             end => {
                 self.note(first, end, pending);
@@ -269,27 +222,33 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
             End::CreateInDoubt { content, why } => self.in_doubt.push((one, content, why)),
             End::Stopped => {
                 self.is_stopped = true;
-                self.settle_line(&one, one.stopped());
+                self.give_up([one], &ApplyError::Stopped.to_string());
             }
             End::TooLate if one.readings + 1 >= READINGS_MAX => {
-                let sentence = format!(
-                    "given up after {READINGS_MAX} readings: ConnectWise let no write through in time"
-                );
-                self.settle_line(&one, one.end(Reason::WriteRefused, sentence));
+                let why = format!("ConnectWise let no write through in time, {READINGS_MAX} times");
+                self.give_up([one], &why);
             }
             End::TooLate => {
                 one.readings += 1;
-                pending.push_back(one);
+                // A create that nobody has seen yet stays in front, so that no other overtakes it.
+                if one.is_create() { pending.push_front(one) } else { pending.push_back(one) }
             }
-            End::InDoubt { why, .. } if one.tries + 1 >= TRIES_MAX => {
-                let sentence = format!("given up after {TRIES_MAX} tries: {why}");
-                self.settle_line(&one, one.end(Reason::WriteRefused, sentence));
-            }
-            End::InDoubt { content, .. } => {
+            End::InDoubt { content, why } => {
                 one.tries += 1;
                 one.tried = Some(content);
-                pending.push_back(one);
+                if one.tries < TRIES_MAX {
+                    pending.push_back(one);
+                } else {
+                    self.give_up([one], &format!("{why}, {TRIES_MAX} times"));
+                }
             }
+        }
+    }
+
+    fn give_up(&mut self, records: impl IntoIterator<Item = Pending<'p>>, why: &str) {
+        for one in records {
+            let outcome = one.given_up(why);
+            self.settle_line(&one, outcome);
         }
     }
 
@@ -298,94 +257,31 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
         self.applier.progress.advance();
     }
 
+    fn settle_create(
+        &mut self,
+        one: &Pending<'_>,
+        content: &Content,
+        why: &str,
+        found: Option<&FreshRecord>,
+    ) {
+        let outcome = match found {
+            Some(found) => verified(one.line(), content, &found.as_written()),
+            None => one.end(Reason::CreateInDoubt, format!("the create got no clear answer: {why}")),
+        };
+        self.settle_line(one, outcome);
+    }
+
     /// Looks for the records whose creation is in doubt.
     async fn settle(&mut self) {
         while !self.in_doubt.is_empty() {
             let count = self.in_doubt.len().min(REREAD_BATCH);
             let batch: Vec<_> = self.in_doubt.drain(..count).collect();
-            let companies: Vec<_> = batch.iter().map(|(one, ..)| one.destination.company_id).collect();
+            let companies: Vec<_> = batch.iter().map(|(one, ..)| one.company()).collect();
             let fresh = self.read_again(&companies).await;
             for (one, content, why) in batch {
-                let found =
-                    fresh.as_ref().ok().and_then(|fresh| fresh.at(one.destination.company_id).first());
-                let outcome = match found {
-                    Some(found) => verified(one.line(), &content, &written_as(found)),
-                    None => one.end(Reason::CreateInDoubt, format!("the create got no clear answer: {why}")),
-                };
-                self.settle_line(&one, outcome);
+                let found = fresh.as_ref().ok().and_then(|fresh| fresh.at(one.company()).first());
+                self.settle_create(&one, &content, &why, found);
             }
         }
     }
-}
-
-fn written_as(fresh: &FreshRecord) -> Written {
-    Written { record: fresh.record.id, answers: fresh.record.answers.clone() }
-}
-
-fn verified(line: &MappingLine, sent: &Content, written: &Written) -> LineOutcome {
-    let findings = verify(line, sent, written);
-    let is_verified = findings.iter().all(|finding| finding.reason != Reason::WriteNotVerified);
-    LineOutcome { written: is_verified.then_some(written.record), findings, forbidden: false }
-}
-
-async fn write<E: Exchange>(
-    applier: &Applier<'_, E>,
-    permit: &WritePermit<'_>,
-    ready: &Ready<'_>,
-    one: &Pending<'_>,
-    fresh: &Fresh,
-) -> End {
-    let at_company = fresh.at(one.destination.company_id);
-    let content = content(applier, ready, one.plan);
-    match one.plan.action {
-        Action::Leave => End::Settled(LineOutcome::default()),
-        Action::Create => match (at_company.first(), applier.status) {
-            (Some(other), _) => {
-                let sentence =
-                    format!("record {} appeared at this company after the plan was made", other.record.id);
-                one.settled(Reason::ChangedMeanwhile, sentence)
-            }
-            (None, None) => {
-                one.settled(Reason::NoDefaultStatus, "no configuration status is flagged as default")
-            }
-            (None, Some(status_id)) => {
-                let creation = Creation {
-                    name: applier.record_name,
-                    type_id: ready.type_id,
-                    status_id,
-                    company_id: one.destination.company_id,
-                    organization: one.line().external_id,
-                };
-                let writer = applier.writer;
-                let written =
-                    writer.create(permit, &creation, &content, &ready.questions, fresh.not_after).await;
-                one.ended(content, written)
-            }
-        },
-        Action::Update(id) | Action::Touch(id) => {
-            let Some(record) = at_company.iter().find(|fresh| fresh.record.id == id) else {
-                return one.settled(Reason::ChangedMeanwhile, "the record is no longer at this company");
-            };
-            if let Some(end) = one.settled_already(record) {
-                return end;
-            }
-            let organization = one.destination.sets_device_identifier.then_some(one.line().external_id);
-            let (writer, questions) = (applier.writer, &ready.questions);
-            let written =
-                writer.update(permit, record, &content, questions, organization, fresh.not_after).await;
-            one.ended(content, written)
-        }
-    }
-}
-
-/// What the write sets: the plan's changes, and Last Updated.
-fn content<E>(applier: &Applier<'_, E>, ready: &Ready<'_>, plan: &LinePlan) -> Content {
-    let mut content = Content::from_fn(|_| None);
-    for change in &plan.fields {
-        content[change.field] = Some(change.new.clone());
-    }
-    if let QuestionMatch::Found { field_type, .. } = ready.questions[FieldId::LastUpdated] {
-        content[FieldId::LastUpdated] = Some(stamp(applier.clock.now(), field_type));
-    }
-    content
 }

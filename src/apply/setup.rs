@@ -47,14 +47,12 @@ impl<E: Exchange> Applier<'_, E> {
         Ok(Some(Ready { type_id, questions: Cow::Owned(questions) }))
     }
 
+    /// Creates the type, and looks for it: a role that hides it would let every night create another one.
     async fn create_type(&self, permit: &WritePermit<'_>, changes: &mut usize) -> Result<TypeId, ApplyError> {
         let what = format!("the configuration type `{}`", self.type_name);
         let created = self.writer.create_type(permit, self.type_name).await;
-        let created = created.map_err(|source| failed(what.clone(), source))?;
+        created.map_err(|source| failed(what.clone(), source))?;
         *changes += 1;
-        if let Some(type_id) = created {
-            return Ok(type_id);
-        }
         let state = read_type(self.reader, self.type_name, self.match_questions).await?;
         state.id.ok_or(ApplyError::SetupNotVisible { what })
     }

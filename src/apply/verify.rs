@@ -21,8 +21,23 @@ pub(super) fn verify(line: &MappingLine, sent: &Content, written: &Written) -> V
         (!fields.is_empty())
             .then(|| line.finding(reason, format!("record {record}: {} {what}", names.join(", "))))
     };
+    let others = (written.others_altered > 0).then(|| {
+        let count = written.others_altered;
+        line.finding(
+            Reason::WriteNotVerified,
+            format!("record {record}: {count} other answers not stored as sent"),
+        )
+    });
+    let identifier = written.device_identifier_lost.then(|| {
+        line.finding(
+            Reason::WriteNotVerified,
+            format!("record {record}: deviceIdentifier not stored as sent"),
+        )
+    });
     [
         finding(Reason::WriteNotVerified, &different, "not stored as sent"),
+        others,
+        identifier,
         finding(Reason::AnswerAltered, &altered, "stored with other characters, or cut"),
     ]
     .into_iter()
@@ -30,9 +45,13 @@ pub(super) fn verify(line: &MappingLine, sent: &Content, written: &Written) -> V
     .collect()
 }
 
-/// Whether everything that was sent is there.
+/// Whether everything that was sent is there, as far as a later reading can tell.
 pub(super) fn is_there(sent: &Content, answers: &FieldMap<Stored>) -> bool {
-    differences(sent, answers).1.is_empty()
+    sent.iter().all(|(field, answer)| {
+        answer
+            .as_ref()
+            .is_none_or(|answer| answers[field].says(answer) || answers[field].is_lossy_form_of(answer))
+    })
 }
 
 fn differences(sent: &Content, answers: &FieldMap<Stored>) -> (Vec<FieldId>, Vec<FieldId>) {
@@ -80,7 +99,8 @@ mod tests {
         content[FieldId::AgentsInactive] = Some(Answer::Text(sent.into()));
         let mut answers = FieldMap::from_fn(|_| Stored::EMPTY);
         answers[FieldId::AgentsInactive] = Stored::new(stored);
-        let written = Written { record: RecordId(9), answers };
+        let written =
+            Written { record: RecordId(9), answers, others_altered: 0, device_identifier_lost: false };
         verify(&line, &content, &written).into_iter().map(|finding| finding.reason).collect()
     }
 

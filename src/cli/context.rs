@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tracing::warn;
 
 use super::args::ScopeArgs;
 use super::failure::Failure;
 use super::progress::{Bars, Watch};
 use super::signals::Signals;
+use crate::apply::ApplyError;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::domain::ids::psa_key;
@@ -56,6 +58,9 @@ impl Context {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Ready, Failure> {
         let loaded = load(config_path, environment)?;
+        for notice in &loaded.notices {
+            warn!("{notice}");
+        }
         let clock = Clock::system();
         let exchange = Arc::new(wire(&loaded.config)?);
         let seed = clock.now().timestamp_micros().unsigned_abs();
@@ -171,7 +176,7 @@ impl Ready {
 
     /// As [`exit`](Self::exit), for a run without a result.
     pub(super) fn failure(&self, error: RunError) -> Failure {
-        let was_stopped = matches!(error, RunError::Stopped);
+        let was_stopped = matches!(error, RunError::Stopped | RunError::Apply(ApplyError::Stopped));
         let mut failure = Failure::from(error);
         failure.exit = self.exit(failure.exit, was_stopped);
         failure

@@ -146,7 +146,7 @@ impl<E: Exchange> Connection<E> {
         let codebase = self.codebase().await?;
         let first = self.read(&codebase, path, query, patience).await;
         let Err(error) = first else { return self.noted(first) };
-        if !error.refusal().is_some_and(looks_like_wrong_address) {
+        if !error.refusal().is_some_and(is_wrong_address_of_list) {
             return self.noted(Err(error));
         }
         match self.look_up_again(&codebase).await {
@@ -309,9 +309,7 @@ impl ReadFailure {
             Self::Read(source) => source,
         };
         match source.refusal() {
-            Some(refusal)
-                if refusal.status == StatusCode::UNAUTHORIZED || looks_like_wrong_address(refusal) =>
-            {
+            Some(refusal) if is_wrong_address_of_list(refusal) => {
                 ConnectWiseError::Credentials(refusal.to_string())
             }
             Some(refusal) if refusal.status == StatusCode::FORBIDDEN => ConnectWiseError::RightMissing {
@@ -346,6 +344,11 @@ fn looks_like_wrong_address(refusal: &Refusal) -> bool {
         StatusCode::BAD_REQUEST => refusal.complaint.text.starts_with("Cannot route"),
         _ => false,
     }
+}
+
+/// As [`looks_like_wrong_address`], for a list: one without entries is 200 with `[]`, so that any 404 is about path or keys.
+fn is_wrong_address_of_list(refusal: &Refusal) -> bool {
+    refusal.status == StatusCode::NOT_FOUND || looks_like_wrong_address(refusal)
 }
 
 fn headers(settings: &Settings) -> Result<HeaderMap, ConnectWiseError> {

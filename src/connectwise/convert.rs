@@ -15,7 +15,10 @@ pub(super) fn question(wire: wire::TypeQuestion) -> Question {
     Question {
         id: QuestionId(wire.id),
         text: wire.question,
-        field_type: FieldType::from_wire(wire.field_type.as_deref().unwrap_or_default()),
+        field_type: match wire.entry_type.as_deref() {
+            Some("List" | "Option") => FieldType::Choice,
+            _ => FieldType::from_wire(wire.field_type.as_deref().unwrap_or_default()),
+        },
         active: wire.inactive_flag != Some(true),
     }
 }

@@ -8,6 +8,7 @@ use super::connection::Connection;
 use super::error::ConnectWiseError;
 use super::paging::{List, ReadAllError, read_all};
 use super::wire::{self, Entry, QUESTION_MEMBERS, RawQuestion};
+use super::write::Written;
 use super::{conditions, convert};
 use crate::domain::company::ConfigurationStatus;
 use crate::domain::ids::{CompanyId, TypeId};
@@ -39,6 +40,25 @@ pub struct FreshRecord {
     pub record: Record,
     pub(super) questions: Vec<RawQuestion>,
     pub(super) custom_fields: Vec<serde_json::Value>,
+}
+
+impl FreshRecord {
+    /// The record as if it had been the answer to a write.
+    #[must_use]
+    pub fn as_written(&self) -> Written {
+        Written {
+            record: self.record.id,
+            answers: self.record.answers.clone(),
+            others_altered: 0,
+            device_identifier_lost: false,
+        }
+    }
+
+    /// Whether ours may be set.
+    #[must_use]
+    pub fn has_no_device_identifier(&self) -> bool {
+        self.record.device_identifier.trim().is_empty()
+    }
 }
 
 impl<E: Exchange> Reader<E> {
@@ -85,7 +105,7 @@ impl<E: Exchange> Reader<E> {
             what: "the questions of the configuration type",
             path: &["company", "configurations", "types", &id, "questions"],
             conditions: "",
-            fields: "id,question,fieldType,inactiveFlag",
+            fields: "id,question,fieldType,entryType,inactiveFlag",
         };
         let questions: Vec<wire::TypeQuestion> = self.list(list).await?;
         Ok(questions.into_iter().map(convert::question).collect())
@@ -165,7 +185,14 @@ impl<E: Exchange> Reader<E> {
             fields: FRESH_FIELDS,
         };
         let records: Vec<wire::Configuration<RawQuestion>> = self.list(list).await?;
-        Ok(records.into_iter().filter_map(|wire| fresh(wire, questions)).collect())
+        records
+            .into_iter()
+            .filter(|wire| wire.company.is_some())
+            .map(|wire| {
+                let reason = format!("configuration {} has questions of an unexpected shape", wire.id);
+                fresh(wire, questions).ok_or(ConnectWiseError::Partial { what: list.what.to_owned(), reason })
+            })
+            .collect()
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) struct TypeQuestion {
     pub(super) id: u64,
     pub(super) question: String,
     pub(super) field_type: Option<String>,
+    pub(super) entry_type: Option<String>,
     pub(super) inactive_flag: Option<bool>,
 }
 

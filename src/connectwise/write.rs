@@ -1,4 +1,4 @@
-//! The half of the client that writes. Every method demands a permit, sends one request, and verifies its answer.
+//! The half of the client that writes. Every method demands a permit, and says what came back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::read::{CONFIGURATIONS, FreshRecord};
 use super::wire::{self, NewConfiguration, NewQuestion, NewType, Operation, RawQuestion, Reference};
 use crate::domain::answer::{Answer, Stored};
 use crate::domain::field::{FieldId, FieldMap};
-use crate::domain::ids::{CompanyId, OrgId, RecordId, StatusId, TypeId};
+use crate::domain::ids::{CompanyId, OrgId, QuestionId, RecordId, StatusId, TypeId};
 use crate::domain::question::{QuestionMap, QuestionMatch};
 use crate::domain::record::device_identifier;
 use crate::http::{Exchange, NotSent, Refusal, WriteOutcome};
@@ -59,6 +59,10 @@ pub struct Written {
     pub record: RecordId,
     /// What the 16 fields say.
     pub answers: FieldMap<Stored>,
+    /// How many answers were sent back as they had been read, and came back otherwise.
+    pub others_altered: usize,
+    /// Whether the `deviceIdentifier` that was sent did not come back.
+    pub device_identifier_lost: bool,
 }
 
 /// Why a write did not end as done.
@@ -96,19 +100,13 @@ impl WriteError {
     }
 
     fn already_exists(&self) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal
-            .complaint
-            .details
-            .iter()
-            .any(|detail| detail.code.as_deref() == Some("ObjectExists")))
+        matches!(self, Self::Refused(refusal) if refusal.complaint.has_code("ObjectExists"))
     }
 
-    /// Whether ConnectWise wants custom fields to be part of the PATCH.
-    fn demands_custom_fields(&self) -> bool {
-        let Self::Refused(Refusal { status: StatusCode::BAD_REQUEST, complaint }) = self else {
-            return false;
-        };
-        complaint.to_string().to_lowercase().replace(' ', "").contains("customfield")
+    /// Whether the request itself is refused. ConnectWise may do so where custom fields are not part of a PATCH, in words that nobody
+    /// has written down.
+    fn is_bad_request(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status == StatusCode::BAD_REQUEST)
     }
 }
 
@@ -118,20 +116,14 @@ impl<E: Exchange> Writer<E> {
         Self { connection, sends_custom_fields: Mutex::default() }
     }
 
-    /// Creates the configuration type. One that exists by now is as good, but its id is then still to be found out.
+    /// Creates the configuration type. One that exists by now is as good.
     ///
     /// # Errors
     /// A [`WriteError`].
-    pub async fn create_type(
-        &self,
-        permit: &WritePermit<'_>,
-        name: &str,
-    ) -> Result<Option<TypeId>, WriteError> {
+    pub async fn create_type(&self, permit: &WritePermit<'_>, name: &str) -> Result<(), WriteError> {
         let body = NewType { name, inactive_flag: false, system_flag: false };
         let path = ["company", "configurations", "types"];
-        let response = existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await)?;
-        let created = response.and_then(|body| crate::http::decode::json::<Reference>(&body).ok());
-        Ok(created.map(|created| TypeId(created.id)))
+        existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await)
     }
 
     /// Creates the question of `field`. One that exists by now is as good.
@@ -155,7 +147,7 @@ impl<E: Exchange> Writer<E> {
             inactive_flag: false,
         };
         let path = ["company", "configurations", "types", &type_id.to_string(), "questions"];
-        existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await).map(|_| ())
+        existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await)
     }
 
     /// Creates a record with all its answers in one request. Never repeated: its outcome may be in doubt.
@@ -170,12 +162,13 @@ impl<E: Exchange> Writer<E> {
         questions: &QuestionMap,
         not_after: Instant,
     ) -> Result<Written, WriteError> {
+        let identifier = device_identifier(creation.organization);
         let body = NewConfiguration {
             name: creation.name,
             configuration_type: Reference { id: creation.type_id.0 },
             status: Reference { id: creation.status_id.0 },
             company: Reference { id: creation.company_id.0 },
-            device_identifier: &device_identifier(creation.organization),
+            device_identifier: &identifier,
             questions: questions
                 .iter()
                 .filter_map(|(field, question)| Some((question, content[field].as_ref()?)))
@@ -183,7 +176,8 @@ impl<E: Exchange> Writer<E> {
                 .collect(),
         };
         let response = self.send(permit, Method::POST, CONFIGURATIONS, &body, Some(not_after)).await?;
-        written(&response, questions)
+        let sent = Sent { questions: &body.questions, content, device_identifier: Some(&identifier) };
+        sent.written(&response, questions)
     }
 
     /// Updates a record in one request: every question that it had when it was read, with `content` in place of what ours said.
@@ -199,11 +193,15 @@ impl<E: Exchange> Writer<E> {
         new_device_identifier: Option<OrgId>,
         not_after: Instant,
     ) -> Result<Written, WriteError> {
-        let mut operations = vec![Operation::replace("questions", json!(merged(fresh, content, questions)))];
-        if let Some(organization) = new_device_identifier {
-            operations.push(Operation::replace("deviceIdentifier", json!(device_identifier(organization))));
+        let merged = merged(fresh, content, questions);
+        let identifier = new_device_identifier.map(device_identifier);
+        let mut operations = vec![Operation::replace("questions", json!(merged))];
+        if let Some(identifier) = &identifier {
+            operations.push(Operation::replace("deviceIdentifier", json!(identifier)));
         }
-        written(&self.patch(permit, fresh, operations, not_after).await?, questions)
+        let response = self.patch(permit, fresh, operations, not_after).await?;
+        let sent = Sent { questions: &merged, content, device_identifier: identifier.as_deref() };
+        sent.written(&response, questions)
     }
 
     /// Sends the operations, with the record's custom fields where the tenant demands them.
@@ -215,24 +213,24 @@ impl<E: Exchange> Writer<E> {
         not_after: Instant,
     ) -> Result<bytes::Bytes, WriteError> {
         let path = ["company", "configurations", &fresh.record.id.to_string()];
-        let known = self.sends_custom_fields.lock().await;
-        let mut sends_custom_fields = known.unwrap_or(false);
-        let unknown = known.is_none().then_some(known);
+        let mut known = self.sends_custom_fields.lock().await;
+        let sends_custom_fields = known.unwrap_or(false);
         if sends_custom_fields {
             operations.push(custom_fields(fresh));
         }
-        let mut outcome = self.send(permit, Method::PATCH, &path, &operations, Some(not_after)).await;
-        if !sends_custom_fields && outcome.as_ref().is_err_and(WriteError::demands_custom_fields) {
-            sends_custom_fields = true;
-            operations.push(custom_fields(fresh));
-            outcome = self.send(permit, Method::PATCH, &path, &operations, Some(not_after)).await;
+        if known.is_some() {
+            drop(known);
+            return self.send(permit, Method::PATCH, &path, &operations, Some(not_after)).await;
         }
-        match unknown {
-            Some(mut unknown) => *unknown = Some(sends_custom_fields),
-            None if sends_custom_fields => *self.sends_custom_fields.lock().await = Some(true),
-            None => {}
+        let plain = self.send(permit, Method::PATCH, &path, &operations, Some(not_after)).await;
+        if !plain.as_ref().is_err_and(WriteError::is_bad_request) {
+            *known = plain.is_ok().then_some(false);
+            return plain;
         }
-        outcome
+        operations.push(custom_fields(fresh));
+        let cured = self.send(permit, Method::PATCH, &path, &operations, Some(not_after)).await;
+        *known = cured.is_ok().then_some(true);
+        cured
     }
 
     async fn send(
@@ -257,11 +255,10 @@ impl<E: Exchange> Writer<E> {
     }
 }
 
-/// `None` where it exists already.
-fn existing_is_fine(outcome: Result<bytes::Bytes, WriteError>) -> Result<Option<bytes::Bytes>, WriteError> {
+fn existing_is_fine(outcome: Result<bytes::Bytes, WriteError>) -> Result<(), WriteError> {
     match outcome {
-        Err(error) if error.already_exists() => Ok(None),
-        outcome => outcome.map(Some),
+        Err(error) if error.already_exists() => Ok(()),
+        outcome => outcome.map(|_| ()),
     }
 }
 
@@ -295,12 +292,51 @@ fn merged(fresh: &FreshRecord, content: &Content, questions: &QuestionMap) -> Ve
     merged
 }
 
-/// Reads the record out of the answer to its write. What cannot be read may still have been applied.
-fn written(response: &[u8], questions: &QuestionMap) -> Result<Written, WriteError> {
-    let in_doubt = |why: String| WriteError::InDoubt { why };
-    let value: Value = crate::http::decode::json(response).map_err(|error| in_doubt(error.to_string()))?;
-    let configuration = wire::Configuration::<wire::AnsweredQuestion>::deserialize(value)
-        .map_err(|_| in_doubt("the answer is no configuration".to_owned()))?;
-    let answered = configuration.questions.unwrap_or_default();
-    Ok(Written { record: RecordId(configuration.id), answers: convert::answers(&answered, questions) })
+/// What was sent, to be compared with what came back.
+struct Sent<'a> {
+    questions: &'a [RawQuestion],
+    content: &'a Content,
+    device_identifier: Option<&'a str>,
+}
+
+impl Sent<'_> {
+    /// Reads the record out of the answer to its write. What cannot be read may still have been applied.
+    fn written(&self, response: &[u8], questions: &QuestionMap) -> Result<Written, WriteError> {
+        let in_doubt = |why: String| WriteError::InDoubt { why };
+        let value: Value =
+            crate::http::decode::json(response).map_err(|error| in_doubt(error.to_string()))?;
+        let configuration = wire::Configuration::<wire::AnsweredQuestion>::deserialize(value)
+            .map_err(|_| in_doubt("the answer is no configuration".to_owned()))?;
+        let answered = configuration.questions.unwrap_or_default();
+        let stored_identifier = configuration.device_identifier.as_deref();
+        Ok(Written {
+            record: RecordId(configuration.id),
+            answers: convert::answers(&answered, questions),
+            others_altered: self.others_altered(&answered, questions),
+            device_identifier_lost: self
+                .device_identifier
+                .is_some_and(|sent| stored_identifier != Some(sent)),
+        })
+    }
+
+    /// Counts the answers that are not in `content`, and came back otherwise than they were sent.
+    fn others_altered(&self, answered: &[wire::AnsweredQuestion], questions: &QuestionMap) -> usize {
+        let set: Vec<_> = self
+            .content
+            .iter()
+            .filter(|(_, answer)| answer.is_some())
+            .filter_map(|(field, _)| questions[field].id())
+            .collect();
+        let others = self.questions.iter().filter_map(|sent| {
+            let id = sent.get("questionId").and_then(Value::as_u64)?;
+            (!set.contains(&QuestionId(id))).then(|| (id, sent.get("answer").map(convert::stored)))
+        });
+        others
+            .filter(|(id, sent)| {
+                let came_back = answered.iter().find(|question| question.question_id == Some(*id));
+                came_back.map(|question| convert::stored(&question.answer)).unwrap_or_default()
+                    != sent.clone().unwrap_or_default()
+            })
+            .count()
+    }
 }

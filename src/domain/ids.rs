@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::text::collapsed;
+
 macro_rules! numeric_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -65,7 +67,7 @@ impl PsaId {
         &self.0
     }
 
-    /// What identifiers are matched by: exact but for case and surrounding white space.
+    /// What identifiers are matched by: exact but for case, white space around them, and characters that nobody can see.
     #[must_use]
     pub fn key(&self) -> String {
         psa_key(&self.0)
@@ -75,7 +77,7 @@ impl PsaId {
 /// The [`PsaId::key`] of an identifier that comes from ConnectWise.
 #[must_use]
 pub fn psa_key(identifier: &str) -> String {
-    identifier.trim().to_lowercase()
+    collapsed(identifier).to_lowercase()
 }
 
 impl fmt::Display for PsaId {

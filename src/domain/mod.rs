@@ -14,5 +14,6 @@ pub mod organization;
 pub mod question;
 pub mod record;
 pub mod snapshot;
+pub mod text;
 pub mod waiver;
 pub mod window;

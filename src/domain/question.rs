@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::field::{FieldId, FieldMap};
 use super::ids::QuestionId;
+use super::text::collapsed;
 
 /// The type of a question. An open set: ConnectWise may add to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum FieldType {
     IpAddress,
     Checkbox,
     Password,
+    /// An answer is one of a list's values, whatever the type of these. Wire: `entryType` `List` or `Option`.
+    Choice,
     Other,
 }
 
@@ -55,6 +58,7 @@ impl FieldType {
             Self::IpAddress => "IPAddress",
             Self::Checkbox => "Checkbox",
             Self::Password => "Password",
+            Self::Choice => "List",
             Self::Other => "of an unknown type",
         }
     }
@@ -146,5 +150,5 @@ pub type QuestionMap = FieldMap<QuestionMatch>;
 /// The text that questions are matched by: case and surrounding or repeated white space do not count.
 #[must_use]
 pub fn question_key(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    collapsed(text).to_lowercase()
 }

@@ -79,25 +79,31 @@ impl fmt::Display for Refusal {
         let Share { part, whole } = self.measured;
         write!(
             f,
-            "refused by `{}`: {} for {part} of {whole} companies ({} %), the limit is {} %",
+            "refused by `{}`: {} for {part} of {whole} companies ({:.1} %), the limit is {} %",
             self.rule,
             self.what,
-            part * 100 / whole.max(1),
+            part as f64 * 100.0 / whole.max(1) as f64,
             self.limit_percent
         )
     }
 }
 
+/// A plan that is not to be carried out, with every reason for it.
+#[derive(Debug)]
+pub struct Refused {
+    /// The plan, which can still be shown.
+    pub plan: Plan,
+    /// One for each rule that refuses; at least one.
+    pub refusals: Vec<Refusal>,
+}
+
 /// Lets the plan pass, or says why the run is refused.
 ///
 /// # Errors
-/// The plan comes back with the refusal, so that it can still be shown.
-pub fn approve(plan: Plan, limits: &Limits, waivers: &Waivers) -> Result<ApprovedPlan, Box<(Plan, Refusal)>> {
-    let refusal = refusals(&plan, limits).find(|refusal| !waivers.allow(refusal.rule));
-    match refusal {
-        None => Ok(ApprovedPlan(plan)),
-        Some(refusal) => Err(Box::new((plan, refusal))),
-    }
+/// Every rule that refuses it, so that nobody meets the second one only after having approved the first.
+pub fn approve(plan: Plan, limits: &Limits, waivers: &Waivers) -> Result<ApprovedPlan, Box<Refused>> {
+    let refusals: Vec<_> = refusals(&plan, limits).filter(|refusal| !waivers.allow(refusal.rule)).collect();
+    if refusals.is_empty() { Ok(ApprovedPlan(plan)) } else { Err(Box::new(Refused { plan, refusals })) }
 }
 
 fn refusals(plan: &Plan, limits: &Limits) -> impl Iterator<Item = Refusal> {

@@ -134,7 +134,7 @@ fn changes(
 
 /// Whether the record says it already, as far as ConnectWise can store it.
 fn is_said(stored: &Stored, desired: &Answer) -> bool {
-    stored.says(desired) || stored.is_altered_form_of(desired)
+    stored.says(desired) || stored.is_lossy_form_of(desired)
 }
 
 fn is_writable(question: &QuestionMatch) -> bool {

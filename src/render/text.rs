@@ -22,7 +22,7 @@ pub const NOTHING_TO_DO: &str = "Nothing to do: no record needs a change.";
 /// The plan, field by field.
 #[must_use]
 pub fn plan(planned: &Planned) -> String {
-    let Planned { plan, refusal, .. } = planned;
+    let Planned { plan, refusals, companies, .. } = planned;
     let mut out = String::new();
     heading(&mut out, &format!("Plan for {}", plan.scheduled.format("%Y-%m-%d %H:%M UTC")));
     setup(&mut out, &plan.setup);
@@ -31,7 +31,7 @@ pub fn plan(planned: &Planned) -> String {
         line(&mut out, NOTHING_TO_DO);
     }
     findings(&mut out, plan.lines.iter().flat_map(|line| &line.findings).chain(&plan.findings));
-    refused(&mut out, refusal.as_ref());
+    refused(&mut out, refusals, companies);
     line(&mut out, "");
     counts(&mut out, &plan.counts());
     forecast(&mut out, plan);
@@ -49,8 +49,11 @@ pub fn sync(report: &Report) -> String {
     }
     let of_lines = report.lines().flat_map(|(plan, outcome)| plan.findings.iter().chain(&outcome.findings));
     findings(&mut out, of_lines.chain(&report.plan.findings));
-    refused(&mut out, report.refusal.as_ref());
+    refused(&mut out, &report.refusals, &report.companies);
     line(&mut out, "");
+    if !report.refusals.is_empty() {
+        line(&mut out, "Nothing was written. As planned:");
+    }
     counts(&mut out, &report.counts());
     let seconds = (report.finished_at - report.started_at).as_seconds_f64();
     let _ = writeln!(out, "{} Took {seconds:.1} s.", calls(&report.calls));
@@ -172,14 +175,18 @@ fn named(subjects: &[&str]) -> String {
     }
 }
 
-fn refused(out: &mut String, refusal: Option<&Refusal>) {
-    let Some(refusal) = refusal else { return };
-    let companies: Vec<_> = refusal.companies.iter().map(|company| company.as_str()).collect();
+fn refused(out: &mut String, refusals: &[Refusal], scope: &[String]) {
+    if refusals.is_empty() {
+        return;
+    }
     line(out, "");
-    let _ = writeln!(out, "{}", refusal.to_string().red().bold());
-    let _ = writeln!(out, "  companies: {}", named(&companies));
-    let _ = writeln!(out, "  to let this run pass once: {}", approval(refusal));
-    let _ = writeln!(out, "  to change the rule for good: `{}` in the configuration", refusal.key);
+    for refusal in refusals {
+        let companies: Vec<_> = refusal.companies.iter().map(|company| company.as_str()).collect();
+        let _ = writeln!(out, "{}", refusal.to_string().red().bold());
+        let _ = writeln!(out, "  companies: {}", named(&companies));
+        let _ = writeln!(out, "  to change the rule for good: `{}` in the configuration", refusal.key);
+    }
+    let _ = writeln!(out, "To let a run pass once: {}", approval(refusals, scope));
 }
 
 /// `24 mapping lines = 3 unchanged + …`, every bucket named.

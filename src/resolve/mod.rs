@@ -34,6 +34,15 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The companies that it names; none for all.
+    #[must_use]
+    pub fn companies(&self) -> Vec<String> {
+        match self {
+            Self::Fleet => Vec::new(),
+            Self::Companies(keys) => keys.iter().cloned().collect(),
+        }
+    }
+
     fn contains(&self, line: &MappingLine) -> bool {
         match self {
             Self::Fleet => true,
@@ -234,7 +243,7 @@ impl MappedTwice {
         let companies = self.companies.get(&line.psa_id.key()).copied().unwrap_or_default();
         if organizations > 1 {
             let sentence =
-                format!("organization {} is mapped to {organizations} companies", line.external_id);
+                format!("organization {} is on {organizations} lines of the mapping", line.external_id);
             return Err(line.finding(Reason::OrganizationMappedTwice, sentence));
         }
         if companies > 1 {

@@ -2,6 +2,7 @@
 
 use crate::domain::field::{FieldId, FieldMap};
 use crate::domain::question::{Question, QuestionMap, QuestionMatch, question_key};
+use crate::domain::text::collapsed;
 
 /// Questions that differ by at most this many letters are taken for a person's own spelling of ours.
 const LETTERS_MAX: usize = 2;
@@ -24,17 +25,22 @@ fn match_question(field: FieldId, questions: &[Question]) -> QuestionMatch {
         (Some(one), None) => QuestionMatch::Unfit { field_type: one.field_type },
         (None, _) if !same.is_empty() => QuestionMatch::Inactive,
         (None, _) => near_match(field, questions)
-            .map_or(QuestionMatch::Missing, |near| QuestionMatch::NearMatch { text: near.text.clone() }),
+            .map_or(QuestionMatch::Missing, |near| QuestionMatch::NearMatch { text: collapsed(&near.text) }),
     }
 }
 
 /// An active question that is none of the 16, and differs from the field's in punctuation or by one or two letters only.
 fn near_match(field: FieldId, questions: &[Question]) -> Option<&Question> {
-    let letters = letters(field.question());
-    questions
-        .iter()
-        .filter(|question| question.active && !is_one_of_ours(&question.text))
-        .find(|question| strsim::levenshtein(&self::letters(&question.text), &letters) <= LETTERS_MAX)
+    let ours = field.question();
+    let mut others = questions.iter().filter(|question| question.active && !is_one_of_ours(&question.text));
+    others.find(|question| is_near(&question.text, ours))
+}
+
+/// Other digits make another question: "(30 Days)" is not a misspelt "(7 Days)".
+fn is_near(text: &str, ours: &str) -> bool {
+    let letters = |text| only(text, char::is_alphabetic);
+    only(text, char::is_numeric) == only(ours, char::is_numeric)
+        && strsim::levenshtein(&letters(text), &letters(ours)) <= LETTERS_MAX
 }
 
 fn is_one_of_ours(text: &str) -> bool {
@@ -42,8 +48,8 @@ fn is_one_of_ours(text: &str) -> bool {
     FieldId::all().any(|field| question_key(field.question()) == key)
 }
 
-fn letters(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+fn only(text: &str, wanted: fn(char) -> bool) -> String {
+    text.chars().filter(|c| wanted(*c)).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -78,6 +84,12 @@ mod tests {
     ) {
         let questions = [question(1, text, field_type, true)];
         assert_eq!(match_questions(&questions)[FieldId::Seats], expected);
+    }
+
+    #[test]
+    fn other_digits_make_another_question() {
+        let questions = [question(1, "Networks Active (30 Days)", FieldType::Number, true)];
+        assert_eq!(match_questions(&questions)[FieldId::NetworksActive], QuestionMatch::Missing);
     }
 
     #[test]

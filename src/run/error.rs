@@ -96,8 +96,8 @@ pub(super) fn apply_exit(error: &ApplyError) -> Exit {
     match error {
         ApplyError::ConnectWise(error) => connectwise_exit(error),
         ApplyError::Setup { source, .. } if source.is_forbidden() => Exit::Denied,
-        ApplyError::RecordsNotVisible { .. } => Exit::Denied,
+        ApplyError::RecordsNotVisible { .. } | ApplyError::SetupNotVisible { .. } => Exit::Denied,
         // Where a signal stopped the run, the caller knows which, and ends with its code.
-        ApplyError::Setup { .. } | ApplyError::SetupNotVisible { .. } | ApplyError::Stopped => Exit::Failed,
+        ApplyError::Setup { .. } | ApplyError::Stopped => Exit::Failed,
     }
 }

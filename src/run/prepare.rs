@@ -16,12 +16,11 @@ use crate::config::{Config, Touch};
 use crate::connectwise::{Fleet, Reader, TypeState, collect};
 use crate::domain::company::ConfigurationStatus;
 use crate::domain::field::{FieldMap, Group};
-use crate::domain::finding::{Finding, Reason, Severity};
 use crate::domain::ids::StatusId;
 use crate::domain::mapping::{LineState, Mapping};
 use crate::domain::metrics::{Metrics, MonthMetrics, Unread};
 use crate::domain::organization::Organization;
-use crate::domain::snapshot::{Completeness, Snapshot};
+use crate::domain::snapshot::Completeness;
 use crate::domain::waiver::{Rule, Waivers};
 use crate::http::Exchange;
 use crate::plan::{Informed, Plan, Policy, SecondSource, Setup, falls, plan, setup_changes};
@@ -95,7 +94,9 @@ impl<E: Exchange> Preparation<'_, E> {
         };
         let resolution = resolve(known, &request);
         drop(companies);
-        findings.extend(partial_customers(&umbrella_fleet.customers));
+        if let Completeness::Partial { reason } = &umbrella_fleet.customers.completeness {
+            warn!(reason, "Umbrella's customer list is partial: organizations that it lacks are left alone");
+        }
         findings.extend(resolution.unmapped);
         let setup = Setup {
             type_name: &self.config.record.type_name,
@@ -257,13 +258,6 @@ fn mapped(mapping: &Mapping) -> Vec<Organization> {
             package: line.package.clone(),
         })
         .collect()
-}
-
-fn partial_customers(customers: &Snapshot<Organization>) -> Option<Finding> {
-    let Completeness::Partial { reason } = &customers.completeness else { return None };
-    let sentence = format!("Umbrella's customer list is partial: {reason}");
-    let finding = Finding::new(Reason::OrganizationUnknown, "Umbrella", sentence);
-    Some(Finding { severity: Severity::Attention, ..finding })
 }
 
 fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::error::apply_exit;
 use super::exit::Exit;
-use crate::apply::{Applied, ApplyError, LineOutcome};
+use crate::apply::{ApplyError, LineOutcome};
 use crate::domain::finding::{Bucket, Finding, Severity};
 use crate::http::Traffic;
 use crate::plan::guard::Refusal;
-use crate::plan::{Action, Counts, LinePlan, Plan, bucket_of, count};
+use crate::plan::{Counts, LinePlan, Plan, bucket_of, count};
 
 /// Requests to both services.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,7 +25,9 @@ pub struct Planned {
     /// The plan.
     pub plan: Plan,
     /// Why carrying it out would be refused, if it would.
-    pub refusal: Option<Refusal>,
+    pub refusals: Vec<Refusal>,
+    /// Which companies it is about; none for all.
+    pub companies: Vec<String>,
     /// Requests that planning took.
     pub calls: Calls,
 }
@@ -40,7 +42,9 @@ pub struct Report {
     /// How many types and questions were created.
     pub setup_changes: usize,
     /// Why the run was refused as a whole, if it was.
-    pub refusal: Option<Refusal>,
+    pub refusals: Vec<Refusal>,
+    /// Which companies it is about; none for all.
+    pub companies: Vec<String>,
     /// Why it was not carried out to its end, if it was not.
     pub stopped: Option<ApplyError>,
     /// When the run began.
@@ -55,7 +59,7 @@ impl Planned {
     /// How `plan` ends.
     #[must_use]
     pub fn exit(&self, detailed: bool) -> Exit {
-        if self.refusal.is_some() {
+        if !self.refusals.is_empty() {
             Exit::Refused
         } else if degraded(self.plan.lines.iter().flat_map(|line| &line.findings)) {
             Exit::Degraded
@@ -68,37 +72,6 @@ impl Planned {
 }
 
 impl Report {
-    pub(super) fn applied(
-        plan: Plan,
-        applied: Applied,
-        times: (DateTime<Utc>, DateTime<Utc>),
-        calls: Calls,
-    ) -> Self {
-        let Applied { lines, setup_changes, stopped } = applied;
-        let (started_at, finished_at) = times;
-        Self { plan, lines, setup_changes, refusal: None, stopped, started_at, finished_at, calls }
-    }
-
-    pub(super) fn refused(
-        plan: Plan,
-        refusal: Refusal,
-        times: (DateTime<Utc>, DateTime<Utc>),
-        calls: Calls,
-    ) -> Self {
-        let lines = vec![LineOutcome::default(); plan.lines.len()];
-        let (started_at, finished_at) = times;
-        Self {
-            plan,
-            lines,
-            setup_changes: 0,
-            refusal: Some(refusal),
-            stopped: None,
-            started_at,
-            finished_at,
-            calls,
-        }
-    }
-
     /// Every line of the plan with what became of it.
     pub fn lines(&self) -> impl Iterator<Item = (&LinePlan, &LineOutcome)> {
         self.plan.lines.iter().zip(&self.lines)
@@ -115,7 +88,7 @@ impl Report {
     pub fn exit(&self) -> Exit {
         if let Some(error) = &self.stopped {
             apply_exit(error)
-        } else if self.refusal.is_some() {
+        } else if !self.refusals.is_empty() {
             Exit::Refused
         } else if self.is_denied() {
             Exit::Denied
@@ -128,15 +101,11 @@ impl Report {
         }
     }
 
-    /// Whether ConnectWise refused every single write for want of a right.
+    /// Whether ConnectWise refused writes for want of a right, and let none through.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        let mut writes = self
-            .lines()
-            .filter(|(plan, _)| plan.action != Action::Leave)
-            .map(|(_, outcome)| outcome)
-            .peekable();
-        writes.peek().is_some() && writes.all(|outcome| outcome.forbidden)
+        self.lines.iter().any(|outcome| outcome.forbidden)
+            && self.lines.iter().all(|outcome| outcome.record.is_none())
     }
 }
 
@@ -154,8 +123,26 @@ fn degraded<'a>(mut findings: impl Iterator<Item = &'a Finding>) -> bool {
     findings.any(|finding| finding.severity == Severity::Failure)
 }
 
-/// The exact command that lets a run pass the rule once.
+/// The exact command that lets a run over the same companies pass these rules once.
 #[must_use]
-pub fn approval(refusal: &Refusal) -> String {
-    format!("psasync sync --approve {}", refusal.rule)
+pub fn approval(refusals: &[Refusal], companies: &[String]) -> String {
+    let companies = companies.iter().map(|company| format!(" --company {}", shell_word(company)));
+    let rules = refusals.iter().map(|refusal| format!(" --approve {}", refusal.rule));
+    std::iter::once("psasync sync".to_owned()).chain(companies).chain(rules).collect()
+}
+
+fn shell_word(text: &str) -> String {
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_company_is_quoted_for_the_shell_where_it_needs_to_be() {
+        assert_eq!(shell_word("acme-01"), "acme-01");
+        assert_eq!(shell_word("o'brien & sons"), r"'o'\''brien & sons'");
+    }
 }

@@ -10,13 +10,14 @@ use super::error::RunError;
 use super::prepare::{Job, Preparation, Prepared};
 use super::report::{Calls, Planned, Report, bucket};
 use super::services::Services;
-use crate::apply::Applier;
+use crate::apply::{Applied, Applier};
 use crate::clock::Clock;
 use crate::config::{Config, StatePath};
 use crate::connectwise::Reader;
 use crate::domain::mapping::Mapping;
 use crate::http::Exchange;
 use crate::permit::WritePermit;
+use crate::plan::Plan;
 use crate::plan::guard::{Limits, approve};
 use crate::progress::Progress;
 use crate::resolve::match_questions;
@@ -49,14 +50,11 @@ pub async fn plan<E: Exchange>(
 ) -> Result<Planned, RunError> {
     let prepared = surroundings.preparation(umbrella, reader, job).prepare().await?;
     let calls = Calls { umbrella: umbrella.traffic(), connectwise: reader.traffic() };
-    let (plan, refusal) = match approve(prepared.plan, &surroundings.limits(), &job.waivers) {
-        Ok(approved) => (approved.into_plan(), None),
-        Err(refused) => {
-            let (plan, refusal) = *refused;
-            (plan, Some(refusal))
-        }
+    let (plan, refusals) = match approve(prepared.plan, &surroundings.limits(), &job.waivers) {
+        Ok(approved) => (approved.into_plan(), Vec::new()),
+        Err(refused) => (refused.plan, refused.refusals),
     };
-    Ok(Planned { plan, refusal, calls })
+    Ok(Planned { plan, refusals, companies: job.scope.companies(), calls })
 }
 
 /// One nightly run: takes the lease, makes a plan, and carries it out unless a guard refuses it.
@@ -74,11 +72,22 @@ pub async fn sync<E: Exchange>(
     let lease = Lease::acquire(state_path(config))?;
     let preparation = surroundings.preparation(&services.umbrella, &services.reader, job);
     let Prepared { plan, type_state, status } = preparation.prepare().await?;
+    let report = |plan: Plan, refusals, applied: Applied| Report {
+        plan,
+        lines: applied.lines,
+        setup_changes: applied.setup_changes,
+        refusals,
+        companies: job.scope.companies(),
+        stopped: applied.stopped,
+        started_at,
+        finished_at: clock.now(),
+        calls: services.calls(),
+    };
     let approved = match approve(plan, &surroundings.limits(), &job.waivers) {
         Ok(approved) => approved,
         Err(refused) => {
-            let (plan, refusal) = *refused;
-            return Ok(Report::refused(plan, refusal, (started_at, clock.now()), services.calls()));
+            let nothing = Applied::nothing(&refused.plan);
+            return Ok(report(refused.plan, refused.refusals, nothing));
         }
     };
     let permit = WritePermit::new(&approved, &lease, stop.clone(), until);
@@ -95,8 +104,7 @@ pub async fn sync<E: Exchange>(
         progress,
     };
     let applied = applier.apply(&approved, &permit).await;
-    let times = (started_at, clock.now());
-    let report = Report::applied(approved.into_plan(), applied, times, services.calls());
+    let report = report(approved.into_plan(), Vec::new(), applied);
     log_lines(&report);
     Ok(report)
 }

@@ -377,10 +377,10 @@ fn a_refusal_names_rule_measured_value_limit_key_and_companies() {
     let Err(refused) = approve(missing(6, 25), &LIMITS, &Waivers::default()) else {
         panic!("it must refuse")
     };
-    let refusal = refused.1;
+    let refusal = &refused.refusals[0];
     assert_eq!(
         refusal.to_string(),
-        "refused by `max-missing-orgs-percent`: Umbrella no longer lists the organization for 6 of 25 companies (24 %), \
+        "refused by `max-missing-orgs-percent`: Umbrella no longer lists the organization for 6 of 25 companies (24.0 %), \
          the limit is 20 %"
     );
     assert_eq!(refusal.key, "guards.max_missing_orgs_percent");
@@ -400,5 +400,8 @@ fn many_numbers_falling_to_zero_refuse_the_run(#[case] part: u64, #[case] whole:
     });
     let plan = world(lines.collect()).plan();
     let outcome = approve(plan, &LIMITS, &Waivers::default());
-    assert_eq!(outcome.err().map(|refused| refused.1.rule), refused.then_some(Rule::MaxZeroedPercent));
+    assert_eq!(
+        outcome.err().map(|refused| refused.refusals[0].rule),
+        refused.then_some(Rule::MaxZeroedPercent)
+    );
 }

@@ -638,7 +638,7 @@ async fn many_values_that_fell_to_zero_refuse_the_run_until_a_person_approves() 
     }
     let night = Night::of(world);
     let report = night.sync().await;
-    let refusal = report.refusal.clone().unwrap();
+    let refusal = report.refusals[0].clone();
     assert_eq!((refusal.rule, refusal.key), (Rule::MaxZeroedPercent, "guards.max_zeroed_percent"));
     assert_eq!((refusal.measured, report.exit()), (Share { part: 5, whole: 6 }, Exit::Refused));
     assert_eq!(night.plan().await.exit(false), Exit::Refused);
@@ -654,7 +654,7 @@ async fn many_missing_organizations_refuse_the_run_until_a_person_approves() {
     world.umbrella.organizations.truncate(1);
     let night = Night::of(world);
     let report = night.sync().await;
-    let refusal = report.refusal.clone().unwrap();
+    let refusal = report.refusals[0].clone();
     assert_eq!((refusal.rule, refusal.key), (Rule::MaxMissingOrgsPercent, "guards.max_missing_orgs_percent"));
     assert_eq!((refusal.measured, report.exit()), (Share { part: 5, whole: 6 }, Exit::Refused));
     let night = night.approve(Rule::MaxMissingOrgsPercent);

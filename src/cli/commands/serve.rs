@@ -1,6 +1,6 @@
 //! `psasync serve`.
 
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::sync::night;
 use crate::cli::args::{Format, ScopeArgs};
@@ -31,7 +31,13 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<Exit, Failure> {
                 Err(failure) => Err(failure),
             };
             match outcome {
-                Ok(exit) => info!(%scheduled, exit_code = exit.code(), "the run is over"),
+                Ok(Exit::Done) => info!(%scheduled, exit_code = 0, "the run is over"),
+                Ok(Exit::Degraded) => {
+                    warn!(%scheduled, exit_code = 3, "the run is over, and a person is needed")
+                }
+                Ok(exit) => {
+                    error!(%scheduled, exit_code = exit.code(), "the run was not carried out to its end")
+                }
                 Err(failure) => {
                     failure.print();
                     error!(%scheduled, exit_code = failure.exit.code(), "the run failed");

@@ -31,7 +31,9 @@ pub(super) async fn night(
         Format::Text => text::sync(&report),
         Format::Json => json::v1::sync(&report, exit),
     })?;
-    if let Some(error) = &report.stopped {
+    if !report.refusals.is_empty() {
+        plan::refused(&report.refusals, &report.companies).print();
+    } else if let Some(error) = &report.stopped {
         stopped(ready, exit, error).print();
     } else if report.is_denied() {
         let hint = "give the API member's role Companies > Configurations: Add, Edit, Inquire All";

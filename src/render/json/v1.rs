@@ -27,7 +27,9 @@ struct Document<'a> {
     setup: Vec<Setup<'a>>,
     companies: Vec<Company<'a>>,
     findings: Vec<FindingRow<'a>>,
-    refusal: Option<RefusalRow<'a>>,
+    refusals: Vec<RefusalRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approve_with: Option<String>,
     calls: Calls,
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<Forecast>,
@@ -89,7 +91,6 @@ struct RefusalRow<'a> {
     of: usize,
     limit_percent: u32,
     key: &'static str,
-    approve_with: String,
     companies: Vec<&'a str>,
 }
 
@@ -122,6 +123,7 @@ struct Forecast {
 struct Run {
     started_at: String,
     finished_at: String,
+    carried_out: bool,
     setup_changes: usize,
     stopped: Option<Problem>,
 }
@@ -146,7 +148,7 @@ struct BootstrapDocument<'a> {
 #[must_use]
 pub fn plan(planned: &Planned, exit: Exit) -> String {
     let forecast = planned.plan.forecast();
-    let Planned { plan, refusal, calls } = planned;
+    let Planned { plan, refusals, companies: scope, calls } = planned;
     let companies = plan.lines.iter().map(|line| company(line, line.bucket(), None, &[])).collect();
     to_text(&Document {
         kind: "plan",
@@ -157,7 +159,7 @@ pub fn plan(planned: &Planned, exit: Exit) -> String {
             reads: forecast.reads,
         }),
         run: None,
-        ..document(plan, companies, refusal.as_ref(), calls, exit)
+        ..document(plan, companies, (refusals, scope), calls, exit)
     })
 }
 
@@ -177,10 +179,11 @@ pub fn sync(report: &Report, exit: Exit) -> String {
         run: Some(Run {
             started_at: time(report.started_at),
             finished_at: time(report.finished_at),
+            carried_out: report.refusals.is_empty() && report.stopped.is_none(),
             setup_changes: report.setup_changes,
             stopped,
         }),
-        ..document(&report.plan, companies, report.refusal.as_ref(), &report.calls, exit)
+        ..document(&report.plan, companies, (&report.refusals, &report.companies), &report.calls, exit)
     })
 }
 
@@ -200,7 +203,7 @@ pub fn bootstrap(bootstrap: &Bootstrap, dry_run: bool, exit: Exit) -> String {
 fn document<'a>(
     plan: &'a Plan,
     companies: Vec<Company<'a>>,
-    refusal: Option<&'a Refusal>,
+    (refusals, scope): (&'a [Refusal], &[String]),
     calls: &run::Calls,
     exit: Exit,
 ) -> Document<'a> {
@@ -214,7 +217,8 @@ fn document<'a>(
         setup: plan.setup.iter().map(setup).collect(),
         companies,
         findings: plan.findings.iter().map(finding).collect(),
-        refusal: refusal.map(refusal_row),
+        refusals: refusals.iter().map(refusal_row).collect(),
+        approve_with: (!refusals.is_empty()).then(|| approval(refusals, scope)),
         calls: Calls { umbrella: call_row(&calls.umbrella), connectwise: call_row(&calls.connectwise) },
         forecast: None,
         run: None,
@@ -287,7 +291,6 @@ fn refusal_row(refusal: &Refusal) -> RefusalRow<'_> {
         of: refusal.measured.whole,
         limit_percent: refusal.limit_percent,
         key: refusal.key,
-        approve_with: approval(refusal),
         companies: refusal.companies.iter().map(|company| company.as_str()).collect(),
     }
 }

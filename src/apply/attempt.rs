@@ -1,0 +1,196 @@
+//! One record: written on the strength of a fresh reading, and what the end of that means.
+
+use tokio::time::Instant;
+
+use super::setup::Ready;
+use super::verify::{is_there, verify};
+use super::{Applier, LineOutcome};
+use crate::connectwise::{Content, Creation, FreshRecord, WriteError, Written, stamp};
+use crate::domain::field::FieldId;
+use crate::domain::finding::Reason;
+use crate::domain::ids::{CompanyId, RecordId};
+use crate::domain::mapping::MappingLine;
+use crate::domain::question::QuestionMatch;
+use crate::http::Exchange;
+use crate::permit::WritePermit;
+use crate::plan::{Action, Destination, LinePlan};
+
+/// A record that is still to be written.
+pub(super) struct Pending<'p> {
+    /// Its line in the plan.
+    pub(super) index: usize,
+    plan: &'p LinePlan,
+    destination: &'p Destination,
+    /// How often its write ended in doubt.
+    pub(super) tries: u8,
+    /// How often its write came too late to rest on the last reading.
+    pub(super) readings: u8,
+    /// What an update whose outcome is unknown tried to set.
+    pub(super) tried: Option<Content>,
+}
+
+/// How a write ended, as far as this run is concerned.
+pub(super) enum End {
+    /// Written, refused, or left alone for good.
+    Settled(LineOutcome),
+    /// Not sent, because the run was told to stop.
+    Stopped,
+    /// Nothing was sent, because what it rests on had become too old: to be read again and written.
+    TooLate,
+    /// An update that may have been applied: to be read again, which tells whether it was, and else written again.
+    InDoubt { content: Content, why: String },
+    /// A create that may have been applied. It is looked for, never repeated.
+    CreateInDoubt { content: Content, why: String },
+}
+
+impl<'p> Pending<'p> {
+    /// `None` where the plan leaves the record alone.
+    pub(super) fn new(index: usize, plan: &'p LinePlan) -> Option<Self> {
+        let destination = plan.destination.as_ref().filter(|_| plan.action != Action::Leave)?;
+        Some(Self { index, plan, destination, tries: 0, readings: 0, tried: None })
+    }
+
+    pub(super) fn is_create(&self) -> bool {
+        self.plan.action == Action::Create
+    }
+
+    pub(super) fn company(&self) -> CompanyId {
+        self.destination.company_id
+    }
+
+    pub(super) fn line(&self) -> &'p MappingLine {
+        &self.plan.line
+    }
+
+    pub(super) fn end(&self, reason: Reason, sentence: impl Into<String>) -> LineOutcome {
+        LineOutcome { findings: vec![self.line().finding(reason, sentence)], ..LineOutcome::default() }
+    }
+
+    /// The end of a record that will not be written any more in this run.
+    pub(super) fn given_up(&self, why: &str) -> LineOutcome {
+        let what = if self.tried.is_some() { "the outcome of its write is unknown" } else { "not sent" };
+        self.end(Reason::WriteRefused, format!("{what}: {why}"))
+    }
+
+    /// Writes the record, provided that it is still what the plan rests on.
+    pub(super) async fn write<E: Exchange>(
+        &self,
+        applier: &Applier<'_, E>,
+        permit: &WritePermit<'_>,
+        ready: &Ready<'_>,
+        at_company: &[FreshRecord],
+        not_after: Instant,
+    ) -> End {
+        let content = self.content(applier, ready);
+        let written = match self.plan.action {
+            Action::Leave => return End::Settled(LineOutcome::default()),
+            Action::Create => match self.creation(applier, ready, at_company) {
+                Ok(creation) => {
+                    applier.writer.create(permit, &creation, &content, &ready.questions, not_after).await
+                }
+                Err(outcome) => return End::Settled(outcome),
+            },
+            Action::Update(id) | Action::Touch(id) => match self.unchanged(id, at_company) {
+                Ok(record) => {
+                    let sets_identifier =
+                        self.destination.sets_device_identifier && record.has_no_device_identifier();
+                    let organization = sets_identifier.then_some(self.line().external_id);
+                    let (writer, questions) = (applier.writer, &ready.questions);
+                    writer.update(permit, record, &content, questions, organization, not_after).await
+                }
+                Err(outcome) => return End::Settled(outcome),
+            },
+        };
+        self.ended(content, written)
+    }
+
+    /// What the write sets: the plan's changes, and Last Updated.
+    fn content<E>(&self, applier: &Applier<'_, E>, ready: &Ready<'_>) -> Content {
+        let mut content = Content::from_fn(|_| None);
+        for change in &self.plan.fields {
+            content[change.field] = Some(change.new.clone());
+        }
+        if let QuestionMatch::Found { field_type, .. } = ready.questions[FieldId::LastUpdated] {
+            content[FieldId::LastUpdated] = Some(stamp(applier.clock.now(), field_type));
+        }
+        content
+    }
+
+    /// The new record, unless somebody created one meanwhile.
+    fn creation<'a, E>(
+        &self,
+        applier: &Applier<'a, E>,
+        ready: &Ready<'_>,
+        at_company: &[FreshRecord],
+    ) -> Result<Creation<'a>, LineOutcome> {
+        if let Some(other) = at_company.first() {
+            let sentence =
+                format!("record {} appeared at this company after the plan was made", other.record.id);
+            return Err(self.end(Reason::ChangedMeanwhile, sentence));
+        }
+        let Some(status_id) = applier.status else {
+            let sentence = "no configuration status is flagged as default";
+            return Err(self.end(Reason::NoDefaultStatus, sentence));
+        };
+        Ok(Creation {
+            name: applier.record_name,
+            type_id: ready.type_id,
+            status_id,
+            company_id: self.company(),
+            organization: self.line().external_id,
+        })
+    }
+
+    /// The record, unless an earlier write arrived after all, or somebody changed it.
+    fn unchanged<'f>(
+        &self,
+        id: RecordId,
+        at_company: &'f [FreshRecord],
+    ) -> Result<&'f FreshRecord, LineOutcome> {
+        let Some(fresh) = at_company.iter().find(|fresh| fresh.record.id == id) else {
+            return Err(self.end(Reason::ChangedMeanwhile, "the record is no longer at this company"));
+        };
+        let answers = &fresh.record.answers;
+        if let Some(tried) = self.tried.as_ref().filter(|tried| is_there(tried, answers)) {
+            return Err(verified(self.line(), tried, &fresh.as_written()));
+        }
+        if fresh.record.has_password {
+            let sentence = "the configuration type has a Password question";
+            return Err(self.end(Reason::PasswordQuestion, sentence));
+        }
+        match FieldId::all().find(|field| answers[*field] != self.destination.expected[*field]) {
+            Some(field) => {
+                let sentence = format!("record {id}: {field} changed after the plan was made");
+                Err(self.end(Reason::ChangedMeanwhile, sentence))
+            }
+            None => Ok(fresh),
+        }
+    }
+
+    /// What the end of a write means for the line.
+    fn ended(&self, content: Content, written: Result<Written, WriteError>) -> End {
+        match written {
+            Ok(written) => End::Settled(verified(self.line(), &content, &written)),
+            Err(WriteError::InDoubt { why }) if self.is_create() => End::CreateInDoubt { content, why },
+            Err(WriteError::InDoubt { why }) => End::InDoubt { content, why },
+            Err(WriteError::Stale) => End::TooLate,
+            Err(WriteError::Stopped) => End::Stopped,
+            Err(error) => End::Settled(LineOutcome {
+                forbidden: error.is_forbidden(),
+                ..self.end(Reason::WriteRefused, error.to_string())
+            }),
+        }
+    }
+}
+
+/// The end of a write that ConnectWise answered, or that was found afterwards.
+pub(super) fn verified(line: &MappingLine, sent: &Content, written: &Written) -> LineOutcome {
+    let findings = verify(line, sent, written);
+    let is_verified = findings.iter().all(|finding| finding.reason != Reason::WriteNotVerified);
+    LineOutcome {
+        record: Some(written.record),
+        written: is_verified.then_some(written.record),
+        findings,
+        forbidden: false,
+    }
+}

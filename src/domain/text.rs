@@ -1,0 +1,35 @@
+//! Texts that people type, as they are compared.
+
+/// Collapses white space and control characters into single spaces, trims the ends, and drops characters that nobody can see.
+///
+/// What people paste into ConnectWise brings byte order marks, zero-width spaces and direction marks with it.
+#[must_use]
+pub fn collapsed(text: &str) -> String {
+    let visible: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+    visible
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::white_space("  a \t b\u{a0}", "a b")]
+    #[case::line_breaks("a\r\nb", "a b")]
+    #[case::escape_sequences("a\u{1b}[31mb", "a [31mb")]
+    #[case::pasted("\u{feff}2000\u{200b}001\u{200e}", "2000001")]
+    #[case::nothing(" \u{200b} ", "")]
+    fn a_text_is_collapsed(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(collapsed(text), expected);
+    }
+}
