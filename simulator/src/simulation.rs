@@ -184,14 +184,14 @@ impl Simulation {
     }
 
     async fn handle(&self, service: Service, request: Incoming) -> Response<Body> {
-        let (strike, organization, latency) = {
+        let (strike, organization, latency, arrived_at) = {
             let running = &mut *self.lock();
             let organization = match service {
                 Service::Umbrella | Service::Regional => umbrella::organization(&request),
                 Service::ConnectWise => None,
             };
             let strike = running.faults.strike(service, organization, &request);
-            (strike, organization, running.settings.latency)
+            (strike, organization, running.settings.latency, running.clock.now())
         };
         let wait = match &strike {
             Some(FaultKind::Slow(by)) => latency + *by,
@@ -213,7 +213,7 @@ impl Simulation {
             None => running.answer(service, &request, None, now),
         };
         let severed = matches!(strike, Some(FaultKind::Severed { .. }));
-        running.note(service, organization, request, &answer, now, strike.is_some());
+        running.note(service, organization, request, &answer, arrived_at, strike.is_some());
         respond(answer, severed)
     }
 }

@@ -1,7 +1,7 @@
 //! Customers to put into a simulated world.
 
 use psasync::domain::field::FieldId;
-use serde_json::Value;
+use serde_json::{Value, json};
 use simulator::World;
 use simulator::world::{
     Answer, Company, Configuration, ConfigurationType, Identity, IdentityType, MappingLine, Organization,
@@ -122,3 +122,43 @@ pub(crate) fn record(id: i64, company: i64, answers: &[(FieldId, Value)]) -> Con
         ..Configuration::default()
     }
 }
+
+/// `ACME` with a record that says whose it is and has old answers.
+pub(crate) fn settled() -> World {
+    let mut world = acme();
+    world.connectwise.records.push(record(1, 11, &old_answers()));
+    world
+}
+
+pub(crate) fn old_answers() -> Vec<(FieldId, Value)> {
+    vec![
+        (FieldId::OrganizationId, json!("101")),
+        (FieldId::Package, json!("Old package")),
+        (FieldId::Seats, json!(7)),
+        (FieldId::NetworksTotal, json!(9)),
+        (FieldId::NetworksActive, json!(8)),
+        (FieldId::NetworksInactive, json!("Old network")),
+        (FieldId::AgentsDeployed, json!(9)),
+        (FieldId::AgentsActive, json!(8)),
+        (FieldId::AgentsInactive, json!("OLD-PC")),
+        (FieldId::DnsQueries, json!(5)),
+        (FieldId::MalwarePrevented, json!(5)),
+        (FieldId::BotnetContained, json!(5)),
+        (FieldId::TopDomains, json!("old.example")),
+        (FieldId::TopDomainsBlocked, json!("old.example")),
+        (FieldId::TopCategories, json!("Old (1)")),
+    ]
+}
+
+pub(crate) const NETWORKS: &[FieldId] =
+    &[FieldId::NetworksTotal, FieldId::NetworksActive, FieldId::NetworksInactive];
+pub(crate) const AGENTS: &[FieldId] =
+    &[FieldId::AgentsDeployed, FieldId::AgentsActive, FieldId::AgentsInactive];
+pub(crate) const MONTH: &[FieldId] = &[
+    FieldId::DnsQueries,
+    FieldId::MalwarePrevented,
+    FieldId::BotnetContained,
+    FieldId::TopDomains,
+    FieldId::TopDomainsBlocked,
+    FieldId::TopCategories,
+];

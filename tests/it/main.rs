@@ -5,6 +5,7 @@
 mod answers;
 mod calls;
 mod customers;
+mod guards;
 mod matching;
 mod openapi;
 mod planning;

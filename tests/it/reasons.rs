@@ -2,52 +2,34 @@
 
 use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Reason, Severity};
-use psasync::domain::waiver::Rule;
-use psasync::plan::guard::Share;
 use psasync::run::{Exit, NearMatches, Report};
 use rstest::rstest;
 use serde_json::{Value, json};
 use simulator::world::{Company, DeploymentCount, IdentityType, Question};
 use simulator::{Service, World};
 
-use crate::customers::{acme, question_id, record, with_customers};
+use crate::customers::{
+    AGENTS, MONTH, NETWORKS, acme, old_answers, question_id, record, settled, with_customers,
+};
 use crate::simulated::{Night, Told as _, edit, general};
 
-/// `ACME` with a record that says whose it is and has old answers.
-fn settled() -> World {
-    let mut world = acme();
-    world.connectwise.records.push(record(1, 11, &old_answers()));
-    world
-}
-
-fn old_answers() -> Vec<(FieldId, Value)> {
-    vec![
-        (FieldId::OrganizationId, json!("101")),
-        (FieldId::Package, json!("Old package")),
-        (FieldId::Seats, json!(7)),
-        (FieldId::NetworksTotal, json!(9)),
-        (FieldId::NetworksActive, json!(8)),
-        (FieldId::NetworksInactive, json!("Old network")),
-        (FieldId::AgentsDeployed, json!(9)),
-        (FieldId::AgentsActive, json!(8)),
-        (FieldId::AgentsInactive, json!("OLD-PC")),
-        (FieldId::DnsQueries, json!(5)),
-        (FieldId::MalwarePrevented, json!(5)),
-        (FieldId::BotnetContained, json!(5)),
-        (FieldId::TopDomains, json!("old.example")),
-        (FieldId::TopDomainsBlocked, json!("old.example")),
-        (FieldId::TopCategories, json!("Old (1)")),
-    ]
+/// The old answers of these fields are still there.
+pub(crate) fn assert_kept(night: &Night, fields: &[FieldId]) {
+    for (field, old) in old_answers() {
+        let is_kept = night.answer("ACME", field.question()) == old;
+        let is_expected = fields.contains(&field) || field == FieldId::OrganizationId;
+        assert_eq!(is_kept, is_expected, "{field}");
+    }
 }
 
 /// That `reason` put ACME into `bucket`, and the run ended as a degraded one.
-fn assert_failure(report: &Report, reason: Reason, bucket: Bucket) {
+pub(crate) fn assert_failure(report: &Report, reason: Reason, bucket: Bucket) {
     assert_eq!(report.finding("ACME", reason).severity, Severity::Failure);
     assert_eq!((report.bucket("ACME"), report.exit()), (bucket, Exit::Degraded));
 }
 
 /// That ACME's record was written all the same, and the run ended well.
-fn assert_attention(report: &Report, reason: Reason) {
+pub(crate) fn assert_attention(report: &Report, reason: Reason) {
     assert_eq!(report.finding("ACME", reason).severity, Severity::Attention);
     assert_eq!((report.bucket("ACME"), report.exit()), (Bucket::Updated, Exit::Done));
 }
@@ -211,144 +193,6 @@ async fn an_answer_to_a_foreign_question_may_change_meanwhile_and_stays() {
     night.before_writing(|simulation| edit(simulation, 1, "Owner", json!("Ann")));
     assert_eq!(night.sync().await.bucket("ACME"), Bucket::Updated);
     assert_eq!(night.answer("ACME", "Owner"), json!("Ann"));
-}
-
-fn three_of_which_one_has_a_record() -> World {
-    let mut world = with_customers(&["ACME", "BETA", "GAMMA"]);
-    world.connectwise.records.push(record(1, 13, &[(FieldId::OrganizationId, json!("103"))]));
-    world
-}
-
-#[tokio::test(start_paused = true)]
-async fn max_creates_holds_all_creates_back_and_updates_go_on() {
-    let night = Night::of(three_of_which_one_has_a_record()).set("guards.max_creates", 1);
-    let report = night.sync().await;
-    assert_failure(&report, Reason::MaxCreates, Bucket::Skipped);
-    assert_eq!((report.bucket("BETA"), report.bucket("GAMMA")), (Bucket::Skipped, Bucket::Updated));
-    assert_eq!(night.count(Service::ConnectWise, "POST"), 0);
-    let night = night.approve(Rule::MaxCreates);
-    let report = night.sync().await;
-    assert_eq!((report.bucket("ACME"), report.exit()), (Bucket::Created, Exit::Done));
-}
-
-#[tokio::test(start_paused = true)]
-async fn max_creates_is_not_applied_while_no_record_exists_at_all() {
-    let mut world = three_of_which_one_has_a_record();
-    world.connectwise.records.clear();
-    let report = Night::of(world).set("guards.max_creates", 1).sync().await;
-    assert_eq!(report.counts()[&Bucket::Created], 3);
-}
-
-// held
-
-fn without_networks(world: &mut World) {
-    world.umbrella.organizations[0].identities.retain(|identity| identity.kind != IdentityType::Network);
-}
-
-fn without_agents(world: &mut World) {
-    world.umbrella.organizations[0].identities.retain(|identity| identity.kind == IdentityType::Network);
-}
-
-fn without_traffic(world: &mut World) {
-    world.umbrella.organizations[0].traffic.clear();
-}
-
-const NETWORKS: &[FieldId] = &[FieldId::NetworksTotal, FieldId::NetworksActive, FieldId::NetworksInactive];
-const AGENTS: &[FieldId] = &[FieldId::AgentsDeployed, FieldId::AgentsActive, FieldId::AgentsInactive];
-const MONTH: &[FieldId] = &[
-    FieldId::DnsQueries,
-    FieldId::MalwarePrevented,
-    FieldId::BotnetContained,
-    FieldId::TopDomains,
-    FieldId::TopDomainsBlocked,
-    FieldId::TopCategories,
-];
-
-/// The old answers of these fields are still there.
-fn assert_kept(night: &Night, fields: &[FieldId]) {
-    for (field, old) in old_answers() {
-        let is_kept = night.answer("ACME", field.question()) == old;
-        let is_expected = fields.contains(&field) || field == FieldId::OrganizationId;
-        assert_eq!(is_kept, is_expected, "{field}");
-    }
-}
-
-#[rstest]
-#[case::networks(without_networks, "503@umbrella:/reports/v2/providers/deployments**", NETWORKS)]
-#[case::agents(without_agents, "503@umbrella:/reports/v2/providers/deployments**", AGENTS)]
-#[case::month(without_traffic, "503@umbrella:/reports/v2/providers/requests-by-org**", MONTH)]
-#[tokio::test(start_paused = true)]
-async fn value_fell_to_zero_keeps_the_old_answers_of_its_group(
-    #[case] change: fn(&mut World),
-    #[case] without_second_source: &str,
-    #[case] group: &[FieldId],
-) {
-    let mut world = settled();
-    change(&mut world);
-    let night = Night::of(world).with_fault(without_second_source);
-    assert_failure(&night.sync().await, Reason::ValueFellToZero, Bucket::Held);
-    assert_kept(&night, group);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_second_source_that_contradicts_holds_the_value() {
-    let mut world = settled();
-    let agents = DeploymentCount { kind: IdentityType::Anyconnect, active: 3, total: 3 };
-    world.umbrella.organizations[0].deployments = Some(vec![agents]);
-    let night = Night::of(world);
-    let report = night.sync().await;
-    assert_failure(&report, Reason::ValueFellToZero, Bucket::Held);
-    let sentence = report.finding("ACME", Reason::ValueFellToZero).sentence;
-    assert_eq!(sentence, "Networks Total fell to 0 and keeps its old answer: a second report says 2");
-    assert_kept(&night, NETWORKS);
-}
-
-#[rstest]
-#[case::networks(without_networks, NETWORKS)]
-#[case::agents(without_agents, AGENTS)]
-#[case::month(without_traffic, MONTH)]
-#[tokio::test(start_paused = true)]
-async fn zero_confirmed_by_a_second_source_writes_the_zero(
-    #[case] change: fn(&mut World),
-    #[case] group: &[FieldId],
-) {
-    let mut world = settled();
-    change(&mut world);
-    let night = Night::of(world);
-    assert_attention(&night.sync().await, Reason::ZeroConfirmed);
-    assert_eq!(night.answer("ACME", group[0].question()), json!(0));
-    assert_kept(&night, &[]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_held_value_is_written_once_a_person_approves() {
-    let mut world = settled();
-    without_networks(&mut world);
-    let night = Night::of(world)
-        .with_fault("503@umbrella:/reports/v2/providers/deployments**")
-        .approve(Rule::ValueFellToZero);
-    let report = night.sync().await;
-    assert_eq!((report.bucket("ACME"), report.exit()), (Bucket::Updated, Exit::Done));
-    assert_eq!(night.answer("ACME", "Networks Total"), json!(0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn nothing_is_held_where_the_guard_is_off() {
-    let mut world = settled();
-    without_traffic(&mut world);
-    let night = Night::of(world).set("guards.hold_zero_drop", false);
-    let report = night.sync().await;
-    assert_eq!((report.bucket("ACME"), report.reasons("ACME")), (Bucket::Updated, vec![]));
-}
-
-#[tokio::test(start_paused = true)]
-async fn counts_of_threats_may_fall_to_zero_freely() {
-    let mut world = settled();
-    world.umbrella.organizations[0].traffic.retain(|row| !row.domain.contains("malware"));
-    let night = Night::of(world);
-    let report = night.sync().await;
-    assert_eq!((report.bucket("ACME"), report.reasons("ACME")), (Bucket::Updated, vec![]));
-    assert_eq!(night.answer("ACME", "Malware Infections Prevented Last Month"), json!(0));
 }
 
 // partial
@@ -593,7 +437,7 @@ async fn a_code_that_the_mapping_accepts_is_attention_and_degrades_nothing() {
 #[tokio::test(start_paused = true)]
 async fn the_first_bucket_that_applies_counts() {
     let mut world = settled();
-    without_traffic(&mut world);
+    world.umbrella.organizations[0].traffic.clear();
     world.umbrella.organizations[0].refused_reports.push("/identities".into());
     let night = Night::of(world)
         .with_fault("503@umbrella:/reports/v2/providers/requests-by-org**")
@@ -616,48 +460,4 @@ async fn the_demo_worlds_lines_are_each_in_one_bucket_of_plan_and_of_sync() {
     }
     assert_eq!(planned.plan.counts(), report.counts());
     assert_eq!((planned.exit(false), report.exit()), (Exit::Degraded, Exit::Degraded));
-}
-
-// Guards of the whole fleet
-
-fn six() -> World {
-    let mut world = with_customers(&["ACME", "BETA", "GAMMA", "DELTA", "EPSILON", "ZETA"]);
-    for number in 1..=6 {
-        let organization = (FieldId::OrganizationId, json!((100 + number).to_string()));
-        let queries = (FieldId::DnsQueries, json!(5));
-        world.connectwise.records.push(record(number, 10 + number, &[organization, queries]));
-    }
-    world
-}
-
-#[tokio::test(start_paused = true)]
-async fn many_values_that_fell_to_zero_refuse_the_run_until_a_person_approves() {
-    let mut world = six();
-    for organization in world.umbrella.organizations.iter_mut().skip(1) {
-        organization.traffic.clear();
-    }
-    let night = Night::of(world);
-    let report = night.sync().await;
-    let refusal = report.refusals[0].clone();
-    assert_eq!((refusal.rule, refusal.key), (Rule::MaxZeroedPercent, "guards.max_zeroed_percent"));
-    assert_eq!((refusal.measured, report.exit()), (Share { part: 5, whole: 6 }, Exit::Refused));
-    assert_eq!(night.plan().await.exit(false), Exit::Refused);
-    assert_eq!(night.count(Service::ConnectWise, "PATCH"), 0);
-    let night = night.approve(Rule::MaxZeroedPercent);
-    assert_eq!(night.sync().await.exit(), Exit::Done);
-    assert_eq!(night.answer("ZETA", "DNS Queries Last Month"), json!(0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn many_missing_organizations_refuse_the_run_until_a_person_approves() {
-    let mut world = six();
-    world.umbrella.organizations.truncate(1);
-    let night = Night::of(world);
-    let report = night.sync().await;
-    let refusal = report.refusals[0].clone();
-    assert_eq!((refusal.rule, refusal.key), (Rule::MaxMissingOrgsPercent, "guards.max_missing_orgs_percent"));
-    assert_eq!((refusal.measured, report.exit()), (Share { part: 5, whole: 6 }, Exit::Refused));
-    let night = night.approve(Rule::MaxMissingOrgsPercent);
-    let report = night.sync().await;
-    assert_eq!((report.bucket("ACME"), report.exit()), (Bucket::Updated, Exit::Degraded));
 }

@@ -49,7 +49,7 @@ pub(crate) fn errors(got: &crate::support::Got) -> Vec<(String, String)> {
     body["errors"].as_array().unwrap().iter().map(|one| (text(&one["code"]), text(&one["field"]))).collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_type_and_its_questions_can_be_created_once() {
     let simulation = Simulation::new(small_world(), settings());
     let types = "company/configurations/types";
@@ -71,7 +71,7 @@ async fn a_type_and_its_questions_can_be_created_once() {
     assert_eq!(rows.as_array().unwrap().len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_question_needs_its_four_members_and_known_words() {
     let simulation = Simulation::new(world_with_type(), settings());
     let questions = "company/configurations/types/4/questions";
@@ -86,7 +86,7 @@ async fn a_question_needs_its_four_members_and_known_words() {
     assert_eq!(wrong, [invalid("fieldType"), invalid("question")]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_new_configuration_has_an_entry_per_active_question() {
     let simulation = Simulation::new(world_with_type(), settings());
     let made = cw(&simulation, "POST", CONFIGURATIONS, body().to_string()).await;
@@ -101,7 +101,7 @@ async fn a_new_configuration_has_an_entry_per_active_question() {
     assert!(questions.iter().all(|one| one["answer"].is_null() && one["answerId"].is_number()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn answers_can_be_given_on_creation_and_names_resolve() {
     let simulation = Simulation::new(world_with_type(), settings());
     let asked = json!({
@@ -123,7 +123,7 @@ async fn answers_can_be_given_on_creation_and_names_resolve() {
     assert_eq!(read, record);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn unknown_members_are_refused() {
     let simulation = Simulation::new(world_with_type(), settings());
     let bodies = [
@@ -144,7 +144,7 @@ async fn unknown_members_are_refused() {
     assert_eq!(got.status, StatusCode::CREATED, "names are matched without regard to case");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn required_members_and_lengths_are_checked() {
     let simulation = Simulation::new(world_with_type(), settings());
     let missing = errors(&cw(&simulation, "POST", CONFIGURATIONS, "{}").await);
@@ -168,7 +168,7 @@ async fn required_members_and_lengths_are_checked() {
     assert_eq!(got.status, StatusCode::BAD_REQUEST, "an answer is a scalar");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_question_created_later_shows_on_records_that_exist() {
     let simulation = Simulation::new(world_with_type(), settings());
     cw(&simulation, "POST", CONFIGURATIONS, body().to_string()).await;
@@ -182,7 +182,7 @@ async fn a_question_created_later_shows_on_records_that_exist() {
     assert_eq!((last["question"].clone(), last["answer"].clone()), (json!("Package"), Value::Null));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn two_configurations_of_one_type_at_one_company_are_possible() {
     let simulation = Simulation::new(world_with_type(), settings());
     for expected in [1, 2] {
@@ -191,7 +191,7 @@ async fn two_configurations_of_one_type_at_one_company_are_possible() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_required_question_without_an_answer_refuses_the_record() {
     let mut world = world_with_type();
     world.connectwise.types[0].questions[0].required = true;
@@ -203,7 +203,7 @@ async fn a_required_question_without_an_answer_refuses_the_record() {
     assert_eq!(made.status, StatusCode::CREATED);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hidden_types_records_can_be_created_but_are_never_listed() {
     let mut world = world_with_type();
     world.connectwise.role.hidden_types = vec!["OpenDNS_Umbrella".into()];
@@ -215,7 +215,7 @@ async fn a_hidden_types_records_can_be_created_but_are_never_listed() {
     assert_eq!(alone.status, StatusCode::NOT_FOUND);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_answer_to_a_password_question_is_masked() {
     let mut world = world_with_type();
     world.connectwise.types[0].questions[0].field_type = "Password".into();
@@ -225,7 +225,7 @@ async fn the_answer_to_a_password_question_is_masked() {
     assert_eq!(made["questions"][0]["answer"], "********");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn bodies_must_be_json() {
     let simulation = Simulation::new(world_with_type(), settings());
     assert_eq!(cw(&simulation, "POST", CONFIGURATIONS, "{").await.status, StatusCode::BAD_REQUEST);

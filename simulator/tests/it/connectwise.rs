@@ -11,7 +11,7 @@ fn simulation() -> Simulation {
     Simulation::new(small_world(), settings())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_look_up_ends_the_codebase_in_a_slash_and_knows_no_other_company() {
     let simulation = simulation();
     let info = ask(simulation.connectwise(), "GET", "/login/companyinfo/demo", &[], "").await.json();
@@ -20,7 +20,7 @@ async fn the_look_up_ends_the_codebase_in_a_slash_and_knows_no_other_company() {
     assert_eq!((unknown.status, unknown.text.as_str()), (StatusCode::OK, "null"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_wrong_codebase_is_a_plain_text_400() {
     let simulation = simulation();
     for path in [
@@ -36,7 +36,7 @@ async fn a_wrong_codebase_is_a_plain_text_400() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn wrong_keys_are_401_or_404_in_the_cloud() {
     let simulation = simulation();
     let authorization = basic("demo+demoPublicKey", "guess");
@@ -49,7 +49,7 @@ async fn wrong_keys_are_401_or_404_in_the_cloud() {
     assert_eq!(got.status, StatusCode::NOT_FOUND);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_missing_client_id_is_forbidden() {
     let keys = Credentials::default();
     let authorization = basic("demo+demoPublicKey", &keys.connectwise_private_key);
@@ -58,7 +58,7 @@ async fn a_missing_client_id_is_forbidden() {
     assert_eq!(got.status, StatusCode::FORBIDDEN);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_servers_version_is_told_and_a_newer_one_refused() {
     let simulation = simulation();
     let got = cw(&simulation, "GET", "system/info", "").await;
@@ -72,7 +72,7 @@ async fn the_servers_version_is_told_and_a_newer_one_refused() {
     assert_eq!(got.status, StatusCode::BAD_REQUEST);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn unknown_endpoints_and_missing_records_are_404_with_different_codes() {
     let simulation = simulation();
     let got = cw(&simulation, "GET", "company/nothing", "").await;
@@ -82,7 +82,7 @@ async fn unknown_endpoints_and_missing_records_are_404_with_different_codes() {
     assert_eq!(cw(&simulation, "DELETE", "company/companies/100", "").await.status.as_u16(), 405);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_page_has_25_rows_by_default_and_1000_at_most() {
     let simulation = Simulation::new(World::fleet(0, 2300), settings());
     let count = async |query: &str| {
@@ -98,7 +98,7 @@ async fn a_page_has_25_rows_by_default_and_1000_at_most() {
     assert_eq!(cw(&simulation, "GET", "company/companies?page=0", "").await.status.as_u16(), 400);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn link_headers_name_another_host_and_stop_at_the_end() {
     let simulation = Simulation::new(World::fleet(0, 50), settings());
     let first = cw(&simulation, "GET", "company/companies?pageSize=25&fields=id", "").await;
@@ -109,7 +109,7 @@ async fn link_headers_name_another_host_and_stop_at_the_end() {
     assert!(last.header("link").contains("rel=\"prev\"") && !last.header("link").contains("rel=\"next\""));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn forward_only_pages_go_by_id_and_end_with_an_empty_link() {
     let simulation = Simulation::new(World::fleet(0, 30), settings());
     let forward = [("pagination-type", "forward-only")];
@@ -123,7 +123,7 @@ async fn forward_only_pages_go_by_id_and_end_with_an_empty_link() {
     assert_eq!(ordered.status, StatusCode::BAD_REQUEST);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn fields_select_members_and_drop_info() {
     let simulation = simulation();
     let row = cw(&simulation, "GET", "company/companies/100", "").await.json();
@@ -136,7 +136,7 @@ async fn fields_select_members_and_drop_info() {
     assert_eq!(got.status, StatusCode::BAD_REQUEST);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn lists_are_ordered_by_id_or_as_asked() {
     let simulation = Simulation::new(World::fleet(0, 3), settings());
     let ids = async |order: &str| {
@@ -150,7 +150,7 @@ async fn lists_are_ordered_by_id_or_as_asked() {
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn deleted_companies_stay_readable() {
     let mut world = small_world();
     world.connectwise.companies[0].deleted = true;
@@ -161,7 +161,7 @@ async fn deleted_companies_stay_readable() {
     assert_eq!((living.status, living.json()), (StatusCode::OK, json!([])));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_role_decides_what_is_forbidden() {
     let simulation = simulation();
     simulation.change(|world| {
@@ -184,7 +184,7 @@ async fn the_role_decides_what_is_forbidden() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn statuses_can_be_filtered_by_their_default_flag() {
     let simulation = simulation();
     let condition = encoded("closedFlag=false and defaultFlag=true");

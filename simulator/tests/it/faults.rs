@@ -14,7 +14,7 @@ fn inject(simulation: &Simulation, text: &str) {
     simulation.inject(text.parse().unwrap());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fault_skips_then_spoils_then_stops() {
     let simulation = Simulation::new(small_world(), settings());
     let child = Caller::child(&simulation, 7).await;
@@ -26,7 +26,7 @@ async fn a_fault_skips_then_spoils_then_stops() {
     assert_eq!(seen, [200, 503, 503, 200]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fault_can_be_meant_for_one_organization() {
     let simulation = Simulation::new(World::fleet(2, 2), settings());
     inject(&simulation, "403@umbrella:/identities#3000001**");
@@ -39,7 +39,7 @@ async fn a_fault_can_be_meant_for_one_organization() {
     assert_eq!(ask_token(&simulation, Some("3000002")).await.status, StatusCode::INTERNAL_SERVER_ERROR);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn each_service_has_its_own_429() {
     let simulation = Simulation::new(small_world(), settings());
     let child = Caller::child(&simulation, 7).await;
@@ -53,7 +53,7 @@ async fn each_service_has_its_own_429() {
     assert_eq!(got.json()["error"], "ConnectWiseAPI");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn answers_can_be_spoiled_in_every_way() {
     let simulation = Simulation::new(small_world(), settings());
     let child = Caller::child(&simulation, 7).await;
@@ -73,7 +73,7 @@ async fn answers_can_be_spoiled_in_every_way() {
     assert_eq!(child.get(IDENTITIES).await.data().as_array().unwrap().len(), 5);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_severed_request_was_applied_or_was_not() {
     let simulation = Simulation::new(world_with_type(), settings());
     let records = || simulation.inspect(|world| world.connectwise.records.len());
@@ -85,7 +85,7 @@ async fn a_severed_request_was_applied_or_was_not() {
     assert_eq!(records(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn stored_answers_can_differ_from_what_was_sent() {
     let simulation = Simulation::new(world_with_type(), settings());
     cw(&simulation, "POST", CONFIGURATIONS, body().to_string()).await;
@@ -116,7 +116,7 @@ async fn slow_answers_and_latency_take_simulated_time() {
     assert_eq!(start.elapsed(), Duration::from_millis(2080));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn weather_depends_on_the_seed_and_never_lasts_five_tries() {
     let run = async |seed| {
         let simulation = Simulation::new(world_with_type(), settings());
@@ -145,7 +145,7 @@ async fn weather_depends_on_the_seed_and_never_lasts_five_tries() {
     assert!(first.len() > 50);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn weather_never_leaves_a_create_in_doubt() {
     let simulation = Simulation::new(world_with_type(), settings());
     simulation.weather(FaultMix { seed: 5, percent: 70 });
@@ -155,7 +155,7 @@ async fn weather_never_leaves_a_create_in_doubt() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_log_keeps_requests_and_on_demand_everything() {
     let settings = Settings { keep_bodies: true, ..settings() };
     let simulation = Simulation::new(small_world(), settings);

@@ -30,7 +30,7 @@ fn answers(record: &Value) -> Vec<Value> {
     record["questions"].as_array().unwrap().iter().map(|one| one["answer"].clone()).collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_whole_questions_array_replaces_answers() {
     let simulation = simulation().await;
     for path in ["questions", "/questions"] {
@@ -40,7 +40,7 @@ async fn the_whole_questions_array_replaces_answers() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_partial_questions_array_keeps_or_clears_the_others() {
     for (reading, expected) in [(PartialQuestions::Keep, json!(12)), (PartialQuestions::Clear, Value::Null)] {
         let settings = Settings { partial_questions: reading, ..settings() };
@@ -51,7 +51,7 @@ async fn a_partial_questions_array_keeps_or_clears_the_others() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_sub_path_is_a_false_200() {
     let simulation = simulation().await;
     for path in ["company/identifier", "/questions/0/answer", "status/name"] {
@@ -64,7 +64,7 @@ async fn a_sub_path_is_a_false_200() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn references_are_replaced_as_a_whole() {
     let simulation = simulation().await;
     let operations = json!([{ "op": "replace", "path": "status", "value": { "name": "Inactive" } }]);
@@ -73,7 +73,7 @@ async fn references_are_replaced_as_a_whole() {
     assert_eq!(errors(&patch(&simulation, operations).await).len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_no_patch_is_a_bad_request_and_changes_nothing() {
     let simulation = simulation().await;
     let before = simulation.inspect(|world| world.connectwise.records.clone());
@@ -96,7 +96,7 @@ async fn what_is_no_patch_is_a_bad_request_and_changes_nothing() {
     assert_eq!(simulation.inspect(|world| world.connectwise.records.clone()), before);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_required_question_cannot_lose_its_answer() {
     let simulation = simulation().await;
     simulation.change(|world| world.connectwise.types[0].questions[0].required = true);
@@ -105,7 +105,7 @@ async fn a_required_question_cannot_lose_its_answer() {
     assert_eq!(errors(&got), [("MissingRequiredField".to_owned(), "Organization Id".to_owned())]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn line_breaks_become_a_space_and_tabs_four() {
     let simulation = simulation().await;
     let value = json!([{ "questionId": 41, "answer": "a\nb\r\nc\td é" }]);
@@ -113,7 +113,7 @@ async fn line_breaks_become_a_space_and_tabs_four() {
     assert_eq!(answers(&got.json())[0], "a b c    d é");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn custom_fields_can_be_demanded_and_keep_what_is_left_out() {
     let simulation = simulation().await;
     simulation.change(|world| {
@@ -149,7 +149,7 @@ async fn a_change_is_stamped() {
     assert_eq!(got["_info"]["updatedBy"], "UmbrellaAPI");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn decimals_are_rounded_to_what_the_question_has() {
     let simulation = simulation().await;
     let value = json!([{ "questionId": 42, "answer": 12.6 }]);

@@ -18,7 +18,7 @@ fn column(rows: &Value, pointer: &str) -> Vec<Value> {
     rows.as_array().unwrap().iter().map(|row| row.pointer(pointer).unwrap().clone()).collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_console_has_one_of_the_two_customer_lists() {
     let managed = parent(small_world()).await;
     let got = managed.get("/admin/v2/managed/customers").await;
@@ -33,7 +33,7 @@ async fn a_console_has_one_of_the_two_customer_lists() {
     assert_eq!(providers.get("/admin/v2/managed/customers").await.status, StatusCode::NOT_FOUND);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn customers_are_paged_by_at_most_a_hundred() {
     let parent = parent(World::fleet(230, 0)).await;
     let count = async |query: &str| {
@@ -51,7 +51,7 @@ async fn customers_are_paged_by_at_most_a_hundred() {
     assert_eq!(parent.get("/admin/v2/managed/customers/1").await.status, StatusCode::NOT_FOUND);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_unlisted_customer_still_counts() {
     let mut world = small_world();
     world.umbrella.organizations.push(Organization { id: 8, unlisted: true, ..Organization::default() });
@@ -61,7 +61,7 @@ async fn an_unlisted_customer_still_counts() {
     assert_eq!((console["customerCount"].clone(), console["status"].clone()), (json!(2), json!("active")));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn deployments_count_types_that_exist_and_escape_labels() {
     let parent = parent(small_world()).await;
     let rows = parent.get(&format!("/reports/v2/providers/deployments?{}", window(7))).await.data();
@@ -72,7 +72,7 @@ async fn deployments_count_types_that_exist_and_escape_labels() {
     assert_eq!(column(counts, "/count"), [2, 1, 1].map(Value::from));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn deployments_can_disagree_with_identities_or_leave_an_organization_out() {
     let mut world = small_world();
     let instead = DeploymentCount { kind: IdentityType::Network, active: 3, total: 4 };
@@ -90,7 +90,7 @@ async fn deployments_can_disagree_with_identities_or_leave_an_organization_out()
     assert_eq!(rows[0]["type"]["type"], "network");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn identities_are_all_and_top_identities_the_active_deleted_ones_included() {
     let child = child(small_world()).await;
     let types = "identitytypes=network,roaming,anyconnect";
@@ -107,7 +107,7 @@ async fn identities_are_all_and_top_identities_the_active_deleted_ones_included(
     assert_eq!(child.get(&networks).await.data().as_array().unwrap().len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn identities_end_at_five_thousand() {
     let mut world = small_world();
     let one = world.umbrella.organizations[0].identities[0].clone();
@@ -122,7 +122,7 @@ async fn identities_end_at_five_thousand() {
     assert_eq!(count("limit=5000&offset=5000").await, 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn reports_insist_on_their_parameters() {
     let child = child(small_world()).await;
     let window = window(1);
@@ -146,7 +146,7 @@ async fn reports_insist_on_their_parameters() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn answers_depend_on_the_window() {
     let child = child(small_world()).await;
     let count = async |query: &str| {
@@ -157,7 +157,7 @@ async fn answers_depend_on_the_window() {
     assert_eq!(count("from=-1days&to=now").await, 342, "relative times work too");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn windows_are_whole_hours() {
     let child = child(small_world()).await;
     let now = settings().now.timestamp_millis();
@@ -170,7 +170,7 @@ async fn windows_are_whole_hours() {
     assert_eq!(count(now, now + DAY_MS).await, 0, "there is nothing in the future");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn traffic_has_days_on_which_it_begins_and_ends() {
     let mut world = small_world();
     let row = &mut world.umbrella.organizations[0].traffic[0];
@@ -181,7 +181,7 @@ async fn traffic_has_days_on_which_it_begins_and_ends() {
     assert_eq!(child.get(&uri).await.data(), json!({ "count": 480 }));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn categories_come_with_twins_that_count_the_same_requests_again() {
     let child = child(small_world()).await;
     let uri = format!(
@@ -195,7 +195,7 @@ async fn categories_come_with_twins_that_count_the_same_requests_again() {
     assert_eq!(column(&rows, "/category/deprecated"), [true, false, false, false].map(Value::from));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn top_categories_ignore_the_limit_and_hold_what_is_no_content() {
     let child = child(small_world()).await;
     let uri = format!("/reports/v2/top-categories/dns?{}&offset=0&limit=2", window(30));
@@ -207,7 +207,7 @@ async fn top_categories_ignore_the_limit_and_hold_what_is_no_content() {
     assert!(kinds.contains(&json!("application")) && kinds.contains(&json!("customer")));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn destinations_follow_the_verdict_and_come_in_pages() {
     let child = child(small_world()).await;
     let ask = async |more: &str| {
@@ -225,7 +225,7 @@ async fn destinations_follow_the_verdict_and_come_in_pages() {
     assert_eq!((second[0]["domain"].clone(), second[0]["rank"].clone()), (json!("ads.example"), json!(2)));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn proxy_requests_count_only_without_a_type() {
     let mut world = small_world();
     world.umbrella.organizations[0].traffic[0].proxied_per_day = 24;
@@ -235,7 +235,7 @@ async fn proxy_requests_count_only_without_a_type() {
     assert_eq!((dns, all), (json!({ "count": 342 }), json!({ "count": 366 })));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn requests_of_all_organizations_come_in_one_answer() {
     let parent = parent(small_world()).await;
     let uri = format!("/reports/v2/providers/requests-by-org?{}&limit=1000", window(1));
@@ -247,7 +247,7 @@ async fn requests_of_all_organizations_come_in_one_answer() {
     assert_eq!(malware.unwrap()["requestsblocked"], 4);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_report_can_be_refused_by_itself() {
     let mut world = small_world();
     world.umbrella.organizations[0].refused_reports = vec!["/identities".into()];
@@ -257,7 +257,7 @@ async fn a_report_can_be_refused_by_itself() {
     assert_eq!(child.get(&uri).await.status, StatusCode::OK);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn reports_of_another_region_are_redirected_and_ask_for_the_token_again() {
     let mut world = small_world();
     world.umbrella.organizations[0].region = "eu".into();

@@ -14,7 +14,7 @@ fn simulation() -> Simulation {
     Simulation::new(small_world(), settings())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_token_needs_a_form_and_the_right_keys() {
     let simulation = simulation();
     let keys = Credentials::default();
@@ -35,7 +35,7 @@ async fn a_token_needs_a_form_and_the_right_keys() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_childs_token_names_its_organization_and_the_scopes() {
     let simulation = simulation();
     let got = ask_token(&simulation, Some("7")).await.json();
@@ -47,7 +47,7 @@ async fn a_childs_token_names_its_organization_and_the_scopes() {
     assert!(claims["scope"].as_str().unwrap().contains("reports.aggregations:read"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_child_outside_the_console_gets_no_token() {
     let simulation = simulation();
     assert_eq!(ask_token(&simulation, Some("8")).await.status, StatusCode::FORBIDDEN);
@@ -65,7 +65,7 @@ async fn an_expired_token_is_a_bad_request() {
     assert_eq!((got.status, got.json()), (StatusCode::BAD_REQUEST, json!({ "error": "invalid_request" })));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_without_a_known_token_is_unauthorized() {
     let simulation = simulation();
     let caller = Caller { simulation: simulation.clone(), token: "a.b.c".into() };
@@ -75,7 +75,7 @@ async fn a_request_without_a_known_token_is_unauthorized() {
     assert_eq!(forged.get("/admin/v2/managed/customers").await.status, StatusCode::UNAUTHORIZED);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_missing_scope_is_forbidden() {
     let mut world = small_world();
     world.umbrella.scopes.retain(|scope| scope != "admin.customers:read");
@@ -84,7 +84,7 @@ async fn a_missing_scope_is_forbidden() {
     assert_eq!(parent.get("/reports/v2/providers/consoles").await.status, StatusCode::OK);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_organization_header_on_a_business_request_empties_the_answer() {
     let simulation = simulation();
     let parent = Caller::parent(&simulation).await;
@@ -98,7 +98,7 @@ async fn the_organization_header_on_a_business_request_empties_the_answer() {
     assert_eq!(got.data().as_array().unwrap().len(), 5, "the token's own organization is harmless");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_parents_token_sees_nothing_of_one_organization() {
     let parent = Caller::parent(&simulation()).await;
     assert_eq!(parent.get("/reports/v2/identities?limit=10").await.data(), json!([]));
@@ -106,7 +106,7 @@ async fn the_parents_token_sees_nothing_of_one_organization() {
     assert_eq!(total.data(), json!({ "count": 0 }));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_childs_token_cannot_ask_for_the_parents_paths() {
     let child = Caller::child(&simulation(), 7).await;
     let deployments = format!("/reports/v2/providers/deployments?{}", window(7));
