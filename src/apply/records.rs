@@ -23,8 +23,11 @@ use crate::permit::WritePermit;
 use crate::plan::{Action, Destination, LinePlan, Plan, REREAD_BATCH};
 use crate::progress::Phase;
 
-/// How often a record is read again and written, before its company is given up for this run.
+/// How often a record is written, before its company is given up for this run.
 const TRIES_MAX: u8 = 4;
+/// How often a record is read again because its write came too late to rest on the last reading. ConnectWise is slow or throttles then,
+/// for half an hour at least; the run's deadline may come first.
+const READINGS_MAX: u8 = 30;
 
 /// A record that is still to be written.
 struct Pending<'p> {
@@ -32,6 +35,7 @@ struct Pending<'p> {
     plan: &'p LinePlan,
     destination: &'p Destination,
     tries: u8,
+    readings: u8,
     /// What an update whose outcome is unknown tried to set.
     tried: Option<Content>,
 }
@@ -40,10 +44,12 @@ struct Pending<'p> {
 enum End {
     /// Written and verified, or left alone for good.
     Settled(LineOutcome),
-    /// To be read again and written again: nothing was applied, or reading tells whether it was.
-    Again { tried: Option<Content>, why: String },
     /// Not sent, because the run was told to stop.
     Stopped,
+    /// Nothing was sent, because what it rests on had become too old: to be read again and written.
+    TooLate,
+    /// An update that may have been applied: to be read again, which tells whether it was, and else written again.
+    InDoubt { content: Content, why: String },
     /// A create that may have been applied. It is looked for, never repeated.
     CreateInDoubt { content: Content, why: String },
 }
@@ -84,7 +90,7 @@ fn pending(plan: &Plan) -> VecDeque<Pending<'_>> {
         .filter(|(_, line)| line.action != Action::Leave)
         .filter_map(|(index, plan)| {
             let destination = plan.destination.as_ref()?;
-            Some(Pending { index, plan, destination, tries: 0, tried: None })
+            Some(Pending { index, plan, destination, tries: 0, readings: 0, tried: None })
         })
         .partition(|pending| pending.is_create());
     creates.into_iter().chain(updates).collect()
@@ -116,8 +122,8 @@ impl Pending<'_> {
         match written {
             Ok(written) => End::Settled(verified(self.line(), &content, &written)),
             Err(WriteError::InDoubt { why }) if self.is_create() => End::CreateInDoubt { content, why },
-            Err(WriteError::InDoubt { why }) => End::Again { tried: Some(content), why },
-            Err(error @ WriteError::Stale) => End::Again { tried: None, why: error.to_string() },
+            Err(WriteError::InDoubt { why }) => End::InDoubt { content, why },
+            Err(WriteError::Stale) => End::TooLate,
             Err(WriteError::Stopped) => End::Stopped,
             Err(error) => End::Settled(LineOutcome {
                 forbidden: error.is_forbidden(),
@@ -265,13 +271,23 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
                 self.is_stopped = true;
                 self.settle_line(&one, one.stopped());
             }
-            End::Again { why, .. } if one.tries + 1 >= TRIES_MAX => {
+            End::TooLate if one.readings + 1 >= READINGS_MAX => {
+                let sentence = format!(
+                    "given up after {READINGS_MAX} readings: ConnectWise let no write through in time"
+                );
+                self.settle_line(&one, one.end(Reason::WriteRefused, sentence));
+            }
+            End::TooLate => {
+                one.readings += 1;
+                pending.push_back(one);
+            }
+            End::InDoubt { why, .. } if one.tries + 1 >= TRIES_MAX => {
                 let sentence = format!("given up after {TRIES_MAX} tries: {why}");
                 self.settle_line(&one, one.end(Reason::WriteRefused, sentence));
             }
-            End::Again { tried, .. } => {
+            End::InDoubt { content, .. } => {
                 one.tries += 1;
-                one.tried = tried.or(one.tried);
+                one.tried = Some(content);
                 pending.push_back(one);
             }
         }

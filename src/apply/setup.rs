@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Applier, ApplyError};
-use crate::connectwise::{TypeState, WriteError, read_type};
+use crate::connectwise::{WriteError, read_questions, read_type};
 use crate::domain::field::FieldId;
 use crate::domain::ids::TypeId;
 use crate::domain::question::QuestionMap;
@@ -39,24 +39,24 @@ impl<E: Exchange> Applier<'_, E> {
             created.map_err(|source| failed(format!("the question \"{field}\""), source))?;
             *changes += 1;
         }
-        let state = self.read_state().await?;
-        let is_hidden = |field: &&FieldId| state.questions[**field].id().is_none();
+        let questions = read_questions(self.reader, type_id, self.match_questions).await?;
+        let is_hidden = |field: &&FieldId| questions[**field].id().is_none();
         if let Some(field) = fields.iter().find(is_hidden) {
             return Err(ApplyError::SetupNotVisible { what: format!("the question \"{field}\"") });
         }
-        Ok(Some(Ready { type_id, questions: Cow::Owned(state.questions) }))
+        Ok(Some(Ready { type_id, questions: Cow::Owned(questions) }))
     }
 
     async fn create_type(&self, permit: &WritePermit<'_>, changes: &mut usize) -> Result<TypeId, ApplyError> {
         let what = format!("the configuration type `{}`", self.type_name);
         let created = self.writer.create_type(permit, self.type_name).await;
-        created.map_err(|source| failed(what.clone(), source))?;
+        let created = created.map_err(|source| failed(what.clone(), source))?;
         *changes += 1;
-        self.read_state().await?.id.ok_or(ApplyError::SetupNotVisible { what })
-    }
-
-    async fn read_state(&self) -> Result<TypeState, ApplyError> {
-        Ok(read_type(self.reader, self.type_name, self.match_questions).await?)
+        if let Some(type_id) = created {
+            return Ok(type_id);
+        }
+        let state = read_type(self.reader, self.type_name, self.match_questions).await?;
+        state.id.ok_or(ApplyError::SetupNotVisible { what })
     }
 }
 

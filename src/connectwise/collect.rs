@@ -79,6 +79,18 @@ pub async fn read_type<E: Exchange>(
     })
 }
 
+/// Reads which question of a type carries which field.
+///
+/// # Errors
+/// Where the questions cannot be read.
+pub async fn read_questions<E: Exchange>(
+    reader: &Reader<E>,
+    type_id: TypeId,
+    match_questions: impl Fn(&[Question]) -> QuestionMap,
+) -> Result<QuestionMap, ConnectWiseError> {
+    Ok(match_questions(&reader.questions(type_id).await?))
+}
+
 /// Reads the type, its questions and records, all statuses and all companies: each list once.
 ///
 /// # Errors

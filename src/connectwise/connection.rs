@@ -156,6 +156,8 @@ impl<E: Exchange> Connection<E> {
     }
 
     /// Sends a write. The codebase is known by then: nothing is written before something was read.
+    ///
+    /// A refusal that looks like a wrong codebase is treated as in [`get`](Self::get): what was refused was not applied.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -167,15 +169,33 @@ impl<E: Exchange> Connection<E> {
         let body = serde_json::to_vec(body).map_err(|error| {
             ConnectWiseError::TypeUnusable(format!("a request could not be formed: {error}"))
         })?;
-        let mut request = self.request(method, &codebase, path, &[], body.into());
+        let body = Bytes::from(body);
+        let outcome = self.write(method.clone(), &codebase, path, body.clone(), not_after).await;
+        if !matches!(&outcome, WriteOutcome::Refused(refusal) if looks_like_wrong_address(refusal)) {
+            return Ok(outcome);
+        }
+        Ok(match self.look_up_again(&codebase).await {
+            Some(newer) => self.write(method, &newer, path, body, not_after).await,
+            None => outcome,
+        })
+    }
+
+    async fn write(
+        &self,
+        method: Method,
+        codebase: &str,
+        path: &[&str],
+        body: Bytes,
+        not_after: Option<tokio::time::Instant>,
+    ) -> WriteOutcome {
+        let mut request = self.request(method, codebase, path, &[], body);
         request
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         let _place = self.in_flight.acquire().await;
-        Ok(self
-            .patient
+        self.patient
             .write(Call { request: &request, limiter: &self.limiter, deadline: None }, not_after)
-            .await)
+            .await
     }
 
     async fn read<T: DeserializeOwned>(

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use http::StatusCode;
 use http::header::{HeaderMap, LINK};
 
 use super::connection::{Connection, Patience, ReadFailure};
@@ -105,7 +106,11 @@ impl<E: Exchange> Pages<'_, E> {
         loop {
             let is_smallest = self.size_index + 1 == PAGE_SIZES.len();
             let patience = if is_smallest { Patience::All } else { Patience::Brief };
-            match self.ask(patience).await {
+            let mut answer = self.ask(patience).await;
+            if patience == Patience::Brief && answer.as_ref().is_err_and(is_throttled) {
+                answer = self.ask(Patience::All).await;
+            }
+            match answer {
                 Ok(page) => {
                     self.next_page += 1;
                     self.rows_read += page.items.len();
@@ -144,6 +149,12 @@ fn may_be_too_large(failure: &ReadFailure) -> bool {
             ReadError::Redirected { .. } | ReadError::DeadlinePassed { .. } => false,
         },
     }
+}
+
+/// Whether ConnectWise wants fewer requests. Smaller pages would be more of them.
+fn is_throttled(failure: &ReadFailure) -> bool {
+    let ReadFailure::Read(error) = failure else { return false };
+    error.refusal().is_some_and(|refusal| refusal.status == StatusCode::TOO_MANY_REQUESTS)
 }
 
 /// Whether `Link` announces a next page. Its URL is not used: it may name another host.

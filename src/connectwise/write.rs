@@ -1,13 +1,13 @@
 //! The half of the client that writes. Every method demands a permit, sends one request, and verifies its answer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::connection::Connection;
@@ -29,8 +29,9 @@ pub const READ_AGE_MAX: Duration = Duration::from_secs(60);
 /// Writes to one tenant.
 pub struct Writer<E> {
     connection: Arc<Connection<E>>,
-    // Some tenants refuse a PATCH without custom fields. Learnt once, so that it costs one request a run and not one a record.
-    sends_custom_fields: AtomicBool,
+    // Some tenants refuse a PATCH without custom fields. The first PATCH of a run goes alone and finds out, so that it costs one request a
+    // run and not one a record.
+    sends_custom_fields: Mutex<Option<bool>>,
 }
 
 /// The answers that a write sets, by field. Fields that are not in it keep what was read.
@@ -114,17 +115,23 @@ impl WriteError {
 impl<E: Exchange> Writer<E> {
     /// Writes through `connection`.
     pub fn new(connection: Arc<Connection<E>>) -> Self {
-        Self { connection, sends_custom_fields: AtomicBool::new(false) }
+        Self { connection, sends_custom_fields: Mutex::default() }
     }
 
-    /// Creates the configuration type. One that exists by now is as good.
+    /// Creates the configuration type. One that exists by now is as good, but its id is then still to be found out.
     ///
     /// # Errors
     /// A [`WriteError`].
-    pub async fn create_type(&self, permit: &WritePermit<'_>, name: &str) -> Result<(), WriteError> {
+    pub async fn create_type(
+        &self,
+        permit: &WritePermit<'_>,
+        name: &str,
+    ) -> Result<Option<TypeId>, WriteError> {
         let body = NewType { name, inactive_flag: false, system_flag: false };
         let path = ["company", "configurations", "types"];
-        existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await)
+        let response = existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await)?;
+        let created = response.and_then(|body| crate::http::decode::json::<Reference>(&body).ok());
+        Ok(created.map(|created| TypeId(created.id)))
     }
 
     /// Creates the question of `field`. One that exists by now is as good.
@@ -148,7 +155,7 @@ impl<E: Exchange> Writer<E> {
             inactive_flag: false,
         };
         let path = ["company", "configurations", "types", &type_id.to_string(), "questions"];
-        existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await)
+        existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await).map(|_| ())
     }
 
     /// Creates a record with all its answers in one request. Never repeated: its outcome may be in doubt.
@@ -196,19 +203,36 @@ impl<E: Exchange> Writer<E> {
         if let Some(organization) = new_device_identifier {
             operations.push(Operation::replace("deviceIdentifier", json!(device_identifier(organization))));
         }
-        if self.sends_custom_fields.load(Relaxed) {
+        written(&self.patch(permit, fresh, operations, not_after).await?, questions)
+    }
+
+    /// Sends the operations, with the record's custom fields where the tenant demands them.
+    async fn patch(
+        &self,
+        permit: &WritePermit<'_>,
+        fresh: &FreshRecord,
+        mut operations: Vec<Operation<'_>>,
+        not_after: Instant,
+    ) -> Result<bytes::Bytes, WriteError> {
+        let path = ["company", "configurations", &fresh.record.id.to_string()];
+        let known = self.sends_custom_fields.lock().await;
+        let mut sends_custom_fields = known.unwrap_or(false);
+        let unknown = known.is_none().then_some(known);
+        if sends_custom_fields {
             operations.push(custom_fields(fresh));
         }
-        let path = ["company", "configurations", &fresh.record.id.to_string()];
-        let not_after = Some(not_after);
-        let response = match self.send(permit, Method::PATCH, &path, &operations, not_after).await {
-            Err(error) if error.demands_custom_fields() && !self.sends_custom_fields.swap(true, Relaxed) => {
-                operations.push(custom_fields(fresh));
-                self.send(permit, Method::PATCH, &path, &operations, not_after).await?
-            }
-            outcome => outcome?,
-        };
-        written(&response, questions)
+        let mut outcome = self.send(permit, Method::PATCH, &path, &operations, Some(not_after)).await;
+        if !sends_custom_fields && outcome.as_ref().is_err_and(WriteError::demands_custom_fields) {
+            sends_custom_fields = true;
+            operations.push(custom_fields(fresh));
+            outcome = self.send(permit, Method::PATCH, &path, &operations, Some(not_after)).await;
+        }
+        match unknown {
+            Some(mut unknown) => *unknown = Some(sends_custom_fields),
+            None if sends_custom_fields => *self.sends_custom_fields.lock().await = Some(true),
+            None => {}
+        }
+        outcome
     }
 
     async fn send(
@@ -233,10 +257,11 @@ impl<E: Exchange> Writer<E> {
     }
 }
 
-fn existing_is_fine(outcome: Result<bytes::Bytes, WriteError>) -> Result<(), WriteError> {
+/// `None` where it exists already.
+fn existing_is_fine(outcome: Result<bytes::Bytes, WriteError>) -> Result<Option<bytes::Bytes>, WriteError> {
     match outcome {
-        Err(error) if error.already_exists() => Ok(()),
-        outcome => outcome.map(|_| ()),
+        Err(error) if error.already_exists() => Ok(None),
+        outcome => outcome.map(Some),
     }
 }
 

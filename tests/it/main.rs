@@ -2,6 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot build its world has failed")]
 
+mod answers;
+mod calls;
+mod customers;
+mod matching;
 mod planning;
+mod reasons;
 mod resolving;
+mod simulated;
+mod trouble;
+mod windows;
 mod worlds;

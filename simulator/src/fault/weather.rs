@@ -71,7 +71,7 @@ fn choose(service: Service, request: &Incoming, chance: u64, expired_before: boo
     }
     let kinds = if !read {
         7
-    } else if service == Service::ConnectWise || token || expired_before {
+    } else if service != Service::Umbrella || token || expired_before {
         9
     } else {
         10

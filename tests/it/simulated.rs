@@ -1,0 +1,414 @@
+//! Whole nights against the simulated services, in-process and in virtual time.
+//!
+//! A [`Night`] holds a simulation, a configuration file and a mapping file. Every run reads both files as production does and begins with
+//! fresh clients, as a new process would; simulated time goes on from run to run.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use psasync::clock::Clock;
+use psasync::config::{self, mapping_file};
+use psasync::domain::finding::{Bucket, Finding, Reason};
+use psasync::domain::mapping::Mapping;
+use psasync::domain::waiver::{Rule, Waivers};
+use psasync::http::{Exchange, ExchangeError};
+use psasync::plan::LinePlan;
+use psasync::progress::Unwatched;
+use psasync::resolve::Scope;
+use psasync::run::{
+    Bootstrap, Job, NearMatches, Planned, Report, RunError, Services, Surroundings, bootstrap, bucket, plan,
+    sync,
+};
+use serde_json::Value;
+use simulator::world::Configuration;
+use simulator::{Fault, Logged, Service, Settings, Severed, Simulation, World};
+use tempfile::TempDir;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// The type that psasync writes unless it is told otherwise.
+pub(crate) const TYPE: &str = "OpenDNS_Umbrella";
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+const SEED: u64 = 7;
+
+/// An answer in place of a service's, or nothing.
+type Instead = Option<Result<Response<Bytes>, ExchangeError>>;
+type Hook = Box<dyn FnMut(&Request<Bytes>) -> Instead + Send>;
+
+/// Brings requests to the simulated services by their host, and remembers where each of them went.
+pub(crate) struct Network {
+    simulation: Simulation,
+    sent: Mutex<Vec<Request<Bytes>>>,
+    hook: Mutex<Option<Hook>>,
+}
+
+impl Exchange for Network {
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ExchangeError> {
+        self.sent.lock().unwrap().push(request.clone());
+        if let Some(instead) = self.hook.lock().unwrap().as_mut().and_then(|hook| hook(&request)) {
+            return instead;
+        }
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let router = match host.as_str() {
+            "api.umbrella.com" => self.simulation.umbrella(),
+            "api.eu.reports.umbrella.com" => self.simulation.regional(),
+            "api-na.myconnectwise.net" | "na.myconnectwise.net" => self.simulation.connectwise(),
+            _ => return Err(ExchangeError::Unresolved { host, detail: "no such host".into() }),
+        };
+        // A service goes on with a request that nobody waits for any more.
+        let served = tokio::spawn(router.oneshot(request.map(Full::new)));
+        let Ok(served) = timeout(READ_TIMEOUT, served).await else {
+            return Err(ExchangeError::Timeout { host, after: READ_TIMEOUT });
+        };
+        let response = served.unwrap().unwrap();
+        if response.extensions().get::<Severed>().is_some() {
+            return Err(ExchangeError::Broken { host, detail: "reset".into() });
+        }
+        let (parts, body) = response.into_parts();
+        Ok(Response::from_parts(parts, body.collect().await.unwrap().to_bytes()))
+    }
+}
+
+/// Both services with an operator's files.
+pub(crate) struct Night {
+    pub(crate) simulation: Simulation,
+    network: Arc<Network>,
+    folder: TempDir,
+    settings: BTreeMap<String, String>,
+    scheduled: Option<DateTime<Utc>>,
+    scope: Scope,
+    waivers: Waivers,
+    /// Stops the next run.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Night {
+    /// At the simulation's usual time, 2026-03-15 at midnight, with published limits.
+    pub(crate) fn of(world: World) -> Self {
+        Self::with(world, Settings::default())
+    }
+
+    pub(crate) fn at(now: &str, world: World) -> Self {
+        Self::with(world, Settings { now: now.parse().unwrap(), ..Settings::default() })
+    }
+
+    pub(crate) fn with(world: World, settings: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("companies.csv"), world.mapping_csv()).unwrap();
+        let credentials = world.credentials.clone();
+        let toml = format!(
+            r#"
+            [umbrella]
+            api_key = "{}"
+            api_secret = "{}"
+            [connectwise]
+            base_url = "https://api-na.myconnectwise.net"
+            company_id = "{}"
+            public_key = "{}"
+            private_key = "{}"
+            client_id = "{}"
+            [mapping]
+            file = "companies.csv"
+            [state]
+            path = ":memory:"
+            "#,
+            credentials.umbrella_key,
+            credentials.umbrella_secret,
+            credentials.connectwise_company,
+            credentials.connectwise_public_key,
+            credentials.connectwise_private_key,
+            credentials.connectwise_client_id,
+        );
+        std::fs::write(folder.path().join("psasync.toml"), toml).unwrap();
+        let simulation = Simulation::new(world, settings);
+        let network =
+            Network { simulation: simulation.clone(), sent: Mutex::default(), hook: Mutex::default() };
+        Self {
+            simulation,
+            network: Arc::new(network),
+            folder,
+            settings: BTreeMap::new(),
+            scheduled: None,
+            scope: Scope::Fleet,
+            waivers: Waivers::default(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Sets a key of the configuration, such as `record.touch`, from now on.
+    pub(crate) fn set(mut self, key: &str, value: impl ToString) -> Self {
+        let variable = format!("PSASYNC_{}", key.replace('.', "__").to_uppercase());
+        self.settings.insert(variable, value.to_string());
+        self
+    }
+
+    pub(crate) fn scheduled_for(mut self, scheduled: &str) -> Self {
+        self.scheduled = Some(scheduled.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn company(mut self, psa_id: &str) -> Self {
+        self.scope = Scope::Companies([psa_id.to_lowercase()].into());
+        self
+    }
+
+    pub(crate) fn approve(mut self, rule: Rule) -> Self {
+        self.waivers = Waivers::from_iter([rule]);
+        self
+    }
+
+    pub(crate) fn fault(self, fault: Fault) -> Self {
+        self.simulation.inject(fault);
+        self
+    }
+
+    /// Parses the fault's text form.
+    pub(crate) fn with_fault(self, fault: &str) -> Self {
+        self.fault(fault.parse().unwrap())
+    }
+
+    /// Calls `hook` before each request, from now on.
+    pub(crate) fn before_each(&self, mut hook: impl FnMut(&Request<Bytes>) + Send + 'static) {
+        self.instead(move |request| {
+            hook(request);
+            None
+        });
+    }
+
+    /// Lets `hook` answer requests in place of the services, from now on.
+    pub(crate) fn instead(&self, hook: impl FnMut(&Request<Bytes>) -> Instead + Send + 'static) {
+        *self.network.hook.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// Edits the world once, as soon as records are read again before their writes.
+    pub(crate) fn before_writing(&self, edit: impl FnOnce(&Simulation) + Send + 'static) {
+        let (simulation, mut edit) = (self.simulation.clone(), Some(edit));
+        self.before_each(move |request| {
+            if is_read_again(request)
+                && let Some(edit) = edit.take()
+            {
+                edit(&simulation);
+            }
+        });
+    }
+
+    /// Writes the mapping file anew, after the world's mapping changed.
+    pub(crate) fn remap(&self) {
+        let csv = self.simulation.inspect(World::mapping_csv);
+        std::fs::write(self.folder.path().join("companies.csv"), csv).unwrap();
+    }
+
+    /// Forgets all requests so far.
+    pub(crate) fn forget(&self) {
+        self.simulation.clear_log();
+        self.network.sent.lock().unwrap().clear();
+    }
+
+    /// Every request that left psasync, whether or not there was a host for it.
+    pub(crate) fn sent(&self) -> MutexGuard<'_, Vec<Request<Bytes>>> {
+        self.network.sent.lock().unwrap()
+    }
+
+    pub(crate) async fn try_plan(&self) -> Result<Planned, RunError> {
+        let run = self.run();
+        plan(&run.services.umbrella, &run.services.reader, &run.surroundings(), &run.job).await
+    }
+
+    pub(crate) async fn try_sync(&self) -> Result<Report, RunError> {
+        let run = self.run();
+        sync(&run.services, &run.surroundings(), &run.job).await
+    }
+
+    pub(crate) async fn plan(&self) -> Planned {
+        self.try_plan().await.unwrap()
+    }
+
+    pub(crate) async fn sync(&self) -> Report {
+        self.try_sync().await.unwrap()
+    }
+
+    pub(crate) async fn bootstrap(&self, near_matches: NearMatches) -> Result<Bootstrap, RunError> {
+        let run = self.run();
+        bootstrap(&run.services, &run.surroundings(), near_matches, false).await
+    }
+
+    /// Fresh clients, for a test that asks them itself.
+    pub(crate) fn services(&self) -> Services<Network> {
+        self.run().services
+    }
+
+    fn run(&self) -> Run {
+        let path = self.folder.path().join("psasync.toml");
+        let loaded =
+            config::load(&path, self.settings.clone()).unwrap_or_else(|problems| panic!("{problems}"));
+        let config = loaded.config;
+        let mapping = mapping_file::load(&config.mapping_file)
+            .map_or_else(|problems| panic!("{problems}"), |file| file.mapping);
+        let now = self.simulation.now();
+        let clock = Clock::starting_at(now);
+        let services = Services::new(&self.network, &config, clock, SEED).unwrap();
+        let scheduled = self.scheduled.unwrap_or(now);
+        let job = Job { scheduled, scope: self.scope.clone(), waivers: self.waivers.clone() };
+        Run { services, config, mapping, clock, stop: self.stop.clone(), job }
+    }
+
+    // What happened on the wire.
+
+    pub(crate) fn log(&self, service: Service) -> Vec<Logged> {
+        let mut log = self.simulation.log();
+        log.retain(|logged| logged.service == service);
+        log
+    }
+
+    /// Method and path of every request that a service got.
+    pub(crate) fn calls(&self, service: Service) -> Vec<String> {
+        self.log(service).iter().map(|logged| format!("{} {}", logged.method, logged.path)).collect()
+    }
+
+    /// How many requests of a service have this in their method and path.
+    pub(crate) fn count(&self, service: Service, part: &str) -> usize {
+        self.calls(service).iter().filter(|call| call.contains(part)).count()
+    }
+
+    // What ConnectWise has.
+
+    /// The records of psasync's type at a company.
+    pub(crate) fn records(&self, psa_id: &str) -> Vec<Configuration> {
+        self.simulation.inspect(|world| {
+            let connectwise = &world.connectwise;
+            let kind = connectwise.types.iter().find(|kind| kind.name == TYPE).map(|kind| kind.id);
+            let company = connectwise.companies.iter().find(|company| company.identifier == psa_id);
+            let company = company.map(|company| company.id);
+            let is_here =
+                |record: &&Configuration| Some(record.kind) == kind && Some(record.company) == company;
+            connectwise.records.iter().filter(is_here).cloned().collect()
+        })
+    }
+
+    pub(crate) fn record(&self, psa_id: &str) -> Configuration {
+        let mut records = self.records(psa_id);
+        assert_eq!(records.len(), 1, "records at {psa_id}");
+        records.remove(0)
+    }
+
+    /// What a record of psasync's type answers, by the text of the question.
+    pub(crate) fn answers_of(&self, record: &Configuration) -> BTreeMap<String, Value> {
+        self.simulation.inspect(|world| {
+            let kind = world.connectwise.types.iter().find(|kind| kind.id == record.kind).unwrap();
+            let answer = |id| record.answer(id).cloned().unwrap_or_default();
+            kind.questions.iter().map(|one| (one.question.clone(), answer(one.id))).collect()
+        })
+    }
+
+    /// What the one record at a company answers to a question.
+    pub(crate) fn answer(&self, psa_id: &str, question: &str) -> Value {
+        self.answers_of(&self.record(psa_id)).get(question).cloned().unwrap_or_default()
+    }
+
+    /// Sets an answer of the one record at a company, as a person does.
+    pub(crate) fn edit(&self, psa_id: &str, question: &str, value: Value) {
+        let record = self.record(psa_id).id;
+        edit(&self.simulation, record, question, value);
+    }
+}
+
+/// Whether a request reads records just before they are written.
+fn is_read_again(request: &Request<Bytes>) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    request.uri().path().ends_with("/company/configurations") && query.contains("company%2Fid+in")
+}
+
+/// Sets an answer of a record, as a person does.
+pub(crate) fn edit(simulation: &Simulation, record: i64, question: &str, value: Value) {
+    simulation.change(|world| {
+        let record = world.connectwise.records.iter_mut().find(|one| one.id == record).unwrap();
+        let kind = world.connectwise.types.iter().find(|kind| kind.id == record.kind).unwrap();
+        let question = kind.questions.iter().find(|one| one.question == question).unwrap().id;
+        match record.answers.iter_mut().find(|answer| answer.question == question) {
+            Some(answer) => answer.value = value,
+            None => record.answers.push(simulator::world::Answer { id: 0, question, value }),
+        }
+    });
+}
+
+struct Run {
+    services: Services<Network>,
+    config: config::Config,
+    mapping: Mapping,
+    clock: Clock,
+    stop: CancellationToken,
+    job: Job,
+}
+
+impl Run {
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            config: &self.config,
+            mapping: &self.mapping,
+            clock: self.clock,
+            progress: &Unwatched,
+            stop: &self.stop,
+        }
+    }
+}
+
+/// What plans and reports say about one company.
+pub(crate) trait Told {
+    fn line(&self, psa_id: &str) -> &LinePlan;
+    fn findings(&self, psa_id: &str) -> Vec<Finding>;
+    fn bucket(&self, psa_id: &str) -> Bucket;
+
+    fn reasons(&self, psa_id: &str) -> Vec<Reason> {
+        self.findings(psa_id).iter().map(|finding| finding.reason).collect()
+    }
+
+    fn finding(&self, psa_id: &str, reason: Reason) -> Finding {
+        let found = self.findings(psa_id).into_iter().find(|finding| finding.reason == reason);
+        found.unwrap_or_else(|| panic!("{psa_id} has {:?}, not {reason}", self.reasons(psa_id)))
+    }
+}
+
+fn line_of<'a>(lines: &'a [LinePlan], psa_id: &str) -> &'a LinePlan {
+    lines.iter().find(|line| line.line.psa_id.as_str() == psa_id).unwrap()
+}
+
+impl Told for Planned {
+    fn line(&self, psa_id: &str) -> &LinePlan {
+        line_of(&self.plan.lines, psa_id)
+    }
+
+    fn findings(&self, psa_id: &str) -> Vec<Finding> {
+        self.line(psa_id).findings.clone()
+    }
+
+    fn bucket(&self, psa_id: &str) -> Bucket {
+        self.line(psa_id).bucket()
+    }
+}
+
+impl Told for Report {
+    fn line(&self, psa_id: &str) -> &LinePlan {
+        line_of(&self.plan.lines, psa_id)
+    }
+
+    fn findings(&self, psa_id: &str) -> Vec<Finding> {
+        let (plan, outcome) = self.lines().find(|(plan, _)| plan.line.psa_id.as_str() == psa_id).unwrap();
+        plan.findings.iter().chain(&outcome.findings).cloned().collect()
+    }
+
+    fn bucket(&self, psa_id: &str) -> Bucket {
+        let (plan, outcome) = self.lines().find(|(plan, _)| plan.line.psa_id.as_str() == psa_id).unwrap();
+        bucket(plan, outcome)
+    }
+}
+
+/// The findings that are about no mapping line.
+pub(crate) fn general(plan: &psasync::plan::Plan) -> Vec<Reason> {
+    plan.findings.iter().map(|finding| finding.reason).collect()
+}
