@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Applier, ApplyError};
-use crate::connectwise::{WriteError, read_questions, read_type};
+use crate::connectwise::{WriteError, find_type, read_questions};
 use crate::domain::field::FieldId;
 use crate::domain::ids::TypeId;
 use crate::domain::question::QuestionMap;
@@ -53,8 +53,7 @@ impl<E: Exchange> Applier<'_, E> {
         let created = self.writer.create_type(permit, self.type_name).await;
         created.map_err(|source| failed(what.clone(), source))?;
         *changes += 1;
-        let state = read_type(self.reader, self.type_name, self.match_questions).await?;
-        state.id.ok_or(ApplyError::SetupNotVisible { what })
+        find_type(self.reader, self.type_name).await?.ok_or(ApplyError::SetupNotVisible { what })
     }
 }
 

@@ -50,24 +50,9 @@ pub async fn read_type<E: Exchange>(
     type_name: &str,
     match_questions: impl Fn(&[Question]) -> QuestionMap,
 ) -> Result<TypeState, ConnectWiseError> {
-    let types = reader.types(type_name).await?;
-    let id = match types.as_slice() {
-        [] => {
-            let questions = FieldMap::from_fn(|_| QuestionMatch::Missing);
-            return Ok(TypeState { id: None, questions, has_password: false });
-        }
-        [one] if one.active => one.id,
-        [_] => {
-            return Err(ConnectWiseError::TypeUnusable(format!(
-                "the configuration type `{type_name}` is inactive in ConnectWise"
-            )));
-        }
-        several => {
-            return Err(ConnectWiseError::TypeUnusable(format!(
-                "{} configuration types in ConnectWise have the name `{type_name}`",
-                several.len()
-            )));
-        }
+    let Some(id) = find_type(reader, type_name).await? else {
+        let questions = FieldMap::from_fn(|_| QuestionMatch::Missing);
+        return Ok(TypeState { id: None, questions, has_password: false });
     };
     let questions = reader.questions(id).await?;
     Ok(TypeState {
@@ -77,6 +62,27 @@ pub async fn read_type<E: Exchange>(
             .any(|question| question.active && question.field_type == FieldType::Password),
         questions: match_questions(&questions),
     })
+}
+
+/// Looks for the type among those that ConnectWise lists.
+///
+/// # Errors
+/// Where the list cannot be read, or the type cannot carry records.
+pub async fn find_type<E: Exchange>(
+    reader: &Reader<E>,
+    type_name: &str,
+) -> Result<Option<TypeId>, ConnectWiseError> {
+    match reader.types(type_name).await?.as_slice() {
+        [] => Ok(None),
+        [one] if one.active => Ok(Some(one.id)),
+        [_] => Err(ConnectWiseError::TypeUnusable(format!(
+            "the configuration type `{type_name}` is inactive in ConnectWise"
+        ))),
+        several => Err(ConnectWiseError::TypeUnusable(format!(
+            "{} configuration types in ConnectWise have the name `{type_name}`",
+            several.len()
+        ))),
+    }
 }
 
 /// Reads which question of a type carries which field.

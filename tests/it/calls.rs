@@ -112,7 +112,8 @@ async fn the_fleet_costs_one_token_and_one_request_for_each_report_on_all() {
     assert_eq!(asked, counts(&expected));
 }
 
-/// Checks the contract's bound on the calls of a night to ConnectWise, and returns how many there were.
+/// Checks the bound on the calls of a night to ConnectWise, and returns how many there were. A type that was created is looked for once
+/// more than the bound says: a role that hides it would let every night create another one.
 fn assert_bound(night: &Night, report: &Report) -> usize {
     let (companies, records) = night
         .simulation
@@ -120,7 +121,14 @@ fn assert_bound(night: &Night, report: &Report) -> usize {
     let writes = report.plan.lines.iter().filter(|line| line.action != Action::Leave).count();
     let calls = night.log(Service::ConnectWise).len();
     let setup = report.setup_changes;
-    let bound = setup + writes + companies.div_ceil(1000) + records.div_ceil(1000) + writes.div_ceil(100) + 6;
+    let looked_for = usize::from(report.plan.setup.iter().any(|change| change.field().is_none()));
+    let bound = looked_for
+        + setup
+        + writes
+        + companies.div_ceil(1000)
+        + records.div_ceil(1000)
+        + writes.div_ceil(100)
+        + 6;
     assert!(
         calls <= bound,
         "{calls} calls, the bound is {bound} with {setup} changes of the type and {writes} writes"

@@ -38,9 +38,9 @@ pub(crate) fn assert_attention(report: &Report, reason: Reason) {
 
 #[tokio::test(start_paused = true)]
 async fn write_refused() {
-    let night = Night::of(settled()).with_fault("400@connectwise:PATCH /company/configurations/");
+    let night = Night::of(settled()).with_fault("400@connectwise:PATCH /company/configurations/*2");
     assert_failure(&night.sync().await, Reason::WriteRefused, Bucket::Failed);
-    assert_eq!(night.count(Service::ConnectWise, "PATCH"), 1, "a refused write is not repeated");
+    assert_eq!(night.count(Service::ConnectWise, "PATCH"), 2, "once without custom fields, once with them");
     assert_eq!(night.sync().await.bucket("ACME"), Bucket::Updated);
 }
 
@@ -441,7 +441,7 @@ async fn the_first_bucket_that_applies_counts() {
     world.umbrella.organizations[0].refused_reports.push("/identities".into());
     let night = Night::of(world)
         .with_fault("503@umbrella:/reports/v2/providers/requests-by-org**")
-        .with_fault("400@connectwise:PATCH /company/configurations/");
+        .with_fault("400@connectwise:PATCH /company/configurations/*2");
     let report = night.sync().await;
     let expected = [Reason::ValueFellToZero, Reason::ReportUnread, Reason::WriteRefused];
     assert_eq!(report.reasons("ACME"), expected);

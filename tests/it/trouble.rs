@@ -401,7 +401,7 @@ async fn both_readings_of_a_partial_patch_give_the_same_records_and_foreign_answ
 async fn foreign_answers_appear_in_no_plan_and_no_finding() {
     let mut world = with_foreign_answers();
     world.connectwise.companies[0].status = 2;
-    let night = Night::of(world).with_fault("400@connectwise:PATCH /company/configurations/");
+    let night = Night::of(world).with_fault("400@connectwise:PATCH /company/configurations/*2");
     let planned = night.plan().await;
     let report = night.sync().await;
     assert_eq!(report.bucket("ACME"), Bucket::Failed);
