@@ -68,6 +68,12 @@ pub(super) enum Colour {
     Never,
 }
 
+/// More than the largest provider has; a simulated world is kept in memory.
+#[cfg(feature = "demo")]
+const ORGANIZATIONS_MAX: usize = 100_000;
+#[cfg(feature = "demo")]
+const COMPANIES_MAX: usize = 1_000_000;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show the main job against simulated services: plan, sync, plan
@@ -101,7 +107,7 @@ pub(super) enum ConfigCommand {
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct DemoArgs {
     /// How many organizations the simulated console has
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(super) companies: Option<usize>,
     /// Leave the simulated services up for trying other commands
     #[arg(long)]
@@ -121,7 +127,7 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "PORT", default_value_t = 9403)]
     pub(super) regional_port: u16,
     /// How many organizations the simulated console has; the demo world is cut or extended
-    #[arg(long, value_name = "N", conflicts_with = "fleet")]
+    #[arg(long, value_name = "N", conflicts_with = "fleet", value_parser = parse_count)]
     pub(super) companies: Option<usize>,
     /// A made-up fleet instead of the demo world: organizations and companies, such as 2500:6000
     #[arg(long, value_name = "N:M", value_parser = parse_fleet)]
@@ -157,14 +163,21 @@ pub(super) enum SimulatedLimits {
 }
 
 #[cfg(feature = "demo")]
+fn parse_count(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=ORGANIZATIONS_MAX).contains(count));
+    count.ok_or_else(|| format!("expected a number from 1 to {ORGANIZATIONS_MAX}"))
+}
+
+#[cfg(feature = "demo")]
 fn parse_fleet(text: &str) -> Result<(usize, usize), String> {
     let parsed = text.split_once(':').and_then(|(n, m)| Some((n.parse().ok()?, m.parse().ok()?)));
-    parsed.filter(|(organizations, companies)| *organizations > 0 && companies >= organizations).ok_or_else(
-        || {
-            "expected two numbers such as 2500:6000, with at least as many companies as organizations"
-                .to_owned()
-        },
-    )
+    let is_possible = |(organizations, companies): &(usize, usize)| {
+        (1..=ORGANIZATIONS_MAX).contains(organizations)
+            && (*organizations..=COMPANIES_MAX).contains(companies)
+    };
+    parsed.filter(is_possible).ok_or_else(|| {
+        "expected two numbers such as 2500:6000, with at least as many companies as organizations".to_owned()
+    })
 }
 
 #[derive(Clone, Copy, Debug, Args)]

@@ -30,6 +30,16 @@ fn the_demo_ends_with_an_empty_second_plan() {
 }
 
 #[test]
+fn a_larger_demo_writes_its_records_too() {
+    let output = psasync().args(["demo", "--companies", "60"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let stdout = text(&output.stdout);
+    let sync = stdout.split("== Sync ==").nth(1).unwrap();
+    assert!(!sync.contains("max-creates"), "{sync}");
+    assert!(stdout.contains("== One finished record =="));
+}
+
+#[test]
 fn a_fleet_is_planned_synced_and_then_left_alone() {
     let services = Simulated::start(&["--fleet", "12:20"]);
     let plan = services.json(&["plan", "--detailed-exitcode"], 2);
@@ -126,6 +136,7 @@ fn a_bad_mapping_names_every_line_and_sends_nothing() {
 #[case::unknown_rule(&["sync", "--approve", "everything"])]
 #[case::unknown_command(&["undo"])]
 #[case::no_command(&[])]
+#[case::no_company(&["demo", "--companies", "0"])]
 #[case::bad_time(&["plan", "--scheduled-for", "yesterday"])]
 fn a_wrong_command_line_is_64(#[case] arguments: &[&str]) {
     let output = psasync().args(arguments).output().unwrap();

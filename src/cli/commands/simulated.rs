@@ -12,6 +12,8 @@ use crate::clock::Clock;
 
 /// What a configuration for simulated services without limits raises its own to.
 const RAISED: u32 = 1_000_000;
+/// What `guards.max_creates` is otherwise. Every record of a larger simulated fleet is new at first.
+const CREATES_MAX_PRESET: usize = 25;
 const CONFIG_FILE: &str = "psasync.toml";
 const MAPPING_FILE: &str = "companies.csv";
 
@@ -47,6 +49,7 @@ impl Simulated {
         folder: &Path,
     ) -> Result<Self, Failure> {
         let mapping = world.mapping_csv();
+        let creates_max = world.mapping.len().max(CREATES_MAX_PRESET);
         let credentials = world.credentials.clone();
         let settings = Settings {
             now: Clock::system().now(),
@@ -71,7 +74,8 @@ impl Simulated {
         })?;
         let mapping_path = folder.join(MAPPING_FILE);
         let config_path = folder.join(CONFIG_FILE);
-        let config = config(&credentials, &served, &mapping_path, &folder.join("psasync.db"), limits);
+        let config =
+            config(&credentials, &served, &mapping_path, &folder.join("psasync.db"), creates_max, limits);
         write_private(&mapping_path, &mapping)?;
         write_private(&config_path, &config)?;
         Ok(Self { simulation, served, config, config_path })
@@ -83,6 +87,7 @@ fn config(
     served: &Served,
     mapping_path: &Path,
     state_path: &Path,
+    creates_max: usize,
     limits: Limits,
 ) -> String {
     let quoted = |text: &str| toml_text(text);
@@ -97,7 +102,7 @@ fn config(
         "# Simulated services on loopback; none of these keys opens anything else.\n\
          [umbrella]\nbase_url = \"http://{}\"\napi_key = {}\napi_secret = {}\nredirect_hosts = [\"{}\"]\n\n\
          [connectwise]\nbase_url = \"http://{}\"\ncompany_id = {}\npublic_key = {}\nprivate_key = {}\nclient_id = {}\n\n\
-         [mapping]\nfile = {}\n\n[state]\npath = {}\n{raised}",
+         [mapping]\nfile = {}\n\n[state]\npath = {}\n\n[guards]\nmax_creates = {creates_max}\n{raised}",
         served.umbrella(),
         quoted(&credentials.umbrella_key),
         quoted(&credentials.umbrella_secret),
