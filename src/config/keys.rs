@@ -171,7 +171,7 @@ pub const KEYS: &[Key] = &[
         "umbrella.customers",
         Kind::OneOf(&["auto", "managed", "providers", "mapping"]),
         Preset::Text("auto"),
-        "where the list of organizations comes from; auto: whichever of managed and providers the key can read",
+        "where the list of organizations comes from; auto: providers, or else managed",
     ),
     Key::new(
         "umbrella.redirect_hosts",
@@ -195,7 +195,7 @@ pub const KEYS: &[Key] = &[
         "umbrella.limits.deployments_per_minute",
         PER_MINUTE,
         Preset::Integer(11),
-        "requests to the deployments API in a minute; used by `doctor` and `shadow`, not at night",
+        "requests to the deployments API in a minute; a night needs none",
     )
     .later(),
     Key::new(
@@ -379,7 +379,7 @@ pub const KEYS: &[Key] = &[
         "schedule.cron",
         Kind::Text,
         Preset::Text("0 0 * * *"),
-        "when `serve` runs: minute, hour, day of month, month, day of week, in UTC",
+        "when `serve` runs: minute, hour, day of month, month, day of week, in UTC; this version of `serve` knows `0 0 * * *` only",
     ),
     Key::new(
         "schedule.jitter_s",

@@ -205,7 +205,7 @@ fn counts(out: &mut String, counts: &Counts) {
             }
         })
         .collect();
-    let _ = writeln!(out, "{total} mapping lines = {}", parts.join(" + "));
+    let _ = writeln!(out, "{} = {}", number_of(total, "mapping line"), parts.join(" + "));
 }
 
 fn forecast(out: &mut String, plan: &Plan) {

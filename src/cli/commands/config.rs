@@ -17,10 +17,10 @@ pub(in crate::cli) fn check(context: &Context) -> Result<Exit, Failure> {
     let lines = loaded.mapping.lines.len();
     let _ = writeln!(
         out,
-        "{} is valid; {} names {lines} {}",
+        "{} is valid; {} has {lines} mapping {}",
         context.config_path.display(),
         loaded.config.mapping_file.display(),
-        if lines == 1 { "company" } else { "companies" }
+        if lines == 1 { "line" } else { "lines" }
     );
     printer::result(&out)?;
     Ok(Exit::Done)
