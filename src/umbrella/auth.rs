@@ -24,6 +24,9 @@ use crate::secret::Secret;
 /// How long before its end a token is renewed.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
 
+/// The longest life that is believed.
+const LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Claims are read leniently: nothing is trusted because of them.
 const CLAIMS: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
@@ -58,7 +61,7 @@ impl Token {
             }
             _ => {}
         }
-        let life = Duration::from_secs(answer.expires_in.0);
+        let life = Duration::from_secs(answer.expires_in.0).min(LIFE_MAX);
         let renew_at = Instant::now() + life.saturating_sub(RENEWAL_MARGIN).max(life / 2);
         Ok(Self {
             authorization: Secret::new(authorization),
@@ -250,5 +253,6 @@ mod tests {
         };
         assert_eq!(renew_in(3600), 3540);
         assert_eq!(renew_in(30), 15);
+        assert_eq!(renew_in(u64::MAX), 86_340, "no token is believed to live longer than a day");
     }
 }
