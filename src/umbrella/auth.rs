@@ -3,6 +3,7 @@
 //! A token is renewed a minute before it ends, and once when a service no longer takes it. Whoever needs it meanwhile waits for the one
 //! renewal. Tokens live in memory only; an organization's token goes with its [`Session`].
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -142,6 +143,7 @@ pub(super) struct Session {
     pub(super) limiter: Arc<Limiter>,
     token: tokio::sync::Mutex<Holder>,
     region: Mutex<Option<Url>>,
+    was_answered: AtomicBool,
 }
 
 #[derive(Default)]
@@ -152,7 +154,13 @@ struct Holder {
 
 impl Session {
     pub(super) fn new(organization: Option<OrgId>, limiter: Arc<Limiter>) -> Self {
-        Self { organization, limiter, token: tokio::sync::Mutex::default(), region: Mutex::default() }
+        Self {
+            organization,
+            limiter,
+            token: tokio::sync::Mutex::default(),
+            region: Mutex::default(),
+            was_answered: AtomicBool::new(false),
+        }
     }
 
     /// The token that is valid now. `stale` is one that was not accepted; unless somebody renewed it meanwhile, `renew` does.
@@ -183,11 +191,17 @@ impl Session {
         }
     }
 
-    /// Notes that even a fresh token was refused.
+    /// Notes that a question was answered: the session's tokens are taken.
+    pub(super) fn note_answer(&self) {
+        self.was_answered.store(true, Relaxed);
+    }
+
+    /// Notes that even a fresh token was refused. An organization that was never answered is not asked again; for others it is that one
+    /// question that is refused.
     pub(super) async fn reject(&self, error: &TokenError) {
-        let mut holder = self.token.lock().await;
-        holder.token = None;
-        holder.refused = self.organization.and(Some(error.clone()));
+        if self.organization.is_some() && !self.was_answered.load(Relaxed) {
+            self.token.lock().await.refused = Some(error.clone());
+        }
     }
 
     /// Where this organization's reports are, once a redirect told.

@@ -96,9 +96,15 @@ impl<E: Exchange> Gateway<E> {
         Session::new(Some(id), limiter.clone())
     }
 
+    /// Makes sure that the console has a token.
+    pub(super) async fn sign_in(&self, deadline: Option<Instant>) -> Result<(), AskError> {
+        self.token(&self.console, None, deadline).await?;
+        Ok(())
+    }
+
     /// Whether the console's token says that it has `scope`; `None` where it does not say.
-    pub(super) async fn has_scope(&self, scope: &str) -> Option<bool> {
-        let token = self.token(&self.console, None, None).await.ok()?;
+    pub(super) async fn has_scope(&self, scope: &str, deadline: Option<Instant>) -> Option<bool> {
+        let token = self.token(&self.console, None, deadline).await.ok()?;
         token.scopes().map(|scopes| scopes.cover(scope))
     }
 
@@ -132,6 +138,7 @@ impl<E: Exchange> Gateway<E> {
             let request = get(&url, &token)?;
             match self.caller.read(Call { request: &request, limiter, deadline }).await {
                 Ok(answer) => {
+                    session.note_answer();
                     self.settle(session, path_and_query, &own, &url);
                     return Ok(answer.body);
                 }
