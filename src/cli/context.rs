@@ -89,7 +89,7 @@ pub(super) fn load(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, Failure> {
     let config::Loaded { config, notices } = config::load(config_path, environment)?;
-    let mapping = config::mapping_file::load(&config.mapping_file)?.mapping;
+    let mapping = config::mapping_file::load(&config.mapping_file)?;
     Ok(Loaded { config, mapping, notices })
 }
 

@@ -189,7 +189,7 @@ pub const KEYS: &[Key] = &[
         "umbrella.limits.admin_per_minute",
         PER_MINUTE,
         Preset::Integer(11),
-        "requests to the admin API in a minute; Umbrella allows 350 in 30 minutes",
+        "requests to the admin API in a minute, and at most 330 in 30 minutes unless it is above Umbrella's own 14",
     ),
     Key::new(
         "umbrella.limits.deployments_per_minute",

@@ -24,20 +24,12 @@ const MAPPING_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const STATES: &[(&str, LineState)] =
     &[("active", LineState::Active), ("paused", LineState::Paused), ("ended", LineState::Ended)];
 
-/// The operator's list as its file has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MappingFile {
-    /// The lines that name an organization and a company, in the order of the file.
-    pub mapping: Mapping,
-    /// Organizations whose line names no company, on purpose.
-    pub unmapped: Vec<OrgId>,
-}
-
-/// Reads the mapping file at `path`.
+/// Reads the mapping file at `path`: the lines that name an organization and a company, in the order of the file. A line that names no
+/// company is there for a person only.
 ///
 /// # Errors
 /// Everything that is wrong, sorted by line. A file without a line that names an organization and a company is wrong, too.
-pub fn load(path: &Path) -> Result<MappingFile, Problems> {
+pub fn load(path: &Path) -> Result<Mapping, Problems> {
     let mut problems = Problems::default();
     match files::read(path, MAPPING_BYTES_MAX) {
         Ok(bytes) => parse(path, &bytes),
@@ -49,9 +41,9 @@ pub fn load(path: &Path) -> Result<MappingFile, Problems> {
     }
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<MappingFile, Problems> {
+fn parse(path: &Path, bytes: &[u8]) -> Result<Mapping, Problems> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut parser = Parser { path, problems: Problems::default(), read: MappingFile::default() };
+    let mut parser = Parser { path, problems: Problems::default(), read: Mapping::default() };
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         let fault = Fault::new("a text in UTF-16").hint("save the file as \"CSV UTF-8\"");
         parser.problems.add(Place::file(path), fault);
@@ -59,7 +51,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<MappingFile, Problems> {
         parser.file(bytes);
     }
     let Parser { mut problems, read, .. } = parser;
-    if problems.is_empty() && read.mapping.lines.is_empty() {
+    if problems.is_empty() && read.lines.is_empty() {
         let fault = Fault::new("no line names an organization and a company");
         problems
             .add(Place::file(path), fault.hint("add a line with `org_id` and `psa_id` for each customer"));
@@ -77,7 +69,7 @@ struct Row {
 struct Parser<'a> {
     path: &'a Path,
     problems: Problems,
-    read: MappingFile,
+    read: Mapping,
 }
 
 impl Parser<'_> {
@@ -204,12 +196,9 @@ impl Parser<'_> {
         else {
             return;
         };
-        let Some(psa_id) = psa_id else {
-            self.read.unmapped.push(external_id);
-            return;
-        };
+        let Some(psa_id) = psa_id else { return };
         let text = |column: usize| Some(field(column).to_owned()).filter(|text| !text.is_empty());
-        self.read.mapping.lines.push(MappingLine {
+        self.read.lines.push(MappingLine {
             source: Source::Umbrella,
             external_id,
             psa_id,
@@ -362,16 +351,16 @@ mod tests {
 
     const FIXTURES: &str = "fixtures/mappings";
 
-    fn good(name: &str) -> MappingFile {
+    fn good(name: &str) -> Mapping {
         load(Path::new(&format!("{FIXTURES}/good/{name}"))).unwrap()
     }
 
-    fn read(text: &str) -> Result<MappingFile, String> {
+    fn read(text: &str) -> Result<Mapping, String> {
         parse(Path::new("companies.csv"), text.as_bytes()).map_err(|problems| problems.to_string())
     }
 
-    fn pairs(file: &MappingFile) -> Vec<(u64, &str)> {
-        file.mapping.lines.iter().map(|line| (line.external_id.0, line.psa_id.as_str())).collect()
+    fn pairs(file: &Mapping) -> Vec<(u64, &str)> {
+        file.lines.iter().map(|line| (line.external_id.0, line.psa_id.as_str())).collect()
     }
 
     #[test]
@@ -398,7 +387,7 @@ mod tests {
 
     #[test]
     fn an_organization_or_a_company_may_be_there_twice() {
-        assert_eq!(good("mapped-twice.csv").mapping.lines.len(), 3);
+        assert_eq!(good("mapped-twice.csv").lines.len(), 3);
     }
 
     #[test]
@@ -443,7 +432,7 @@ mod tests {
     fn every_reason_can_be_accepted() {
         for reason in Reason::ALL {
             let file = read(&format!("org_id,psa_id,accept\n1,A,{reason}  {reason}\n")).unwrap();
-            assert_eq!(file.mapping.lines[0].accept, [*reason]);
+            assert_eq!(file.lines[0].accept, [*reason]);
         }
     }
 
@@ -466,7 +455,7 @@ mod tests {
                 writer.write_record([&(index + 1).to_string(), "A", name]).unwrap();
             }
             let read = parse(Path::new("a.csv"), &writer.into_inner().unwrap()).unwrap();
-            let read: Vec<_> = read.mapping.lines.into_iter().map(|line| line.name.unwrap()).collect();
+            let read: Vec<_> = read.lines.into_iter().map(|line| line.name.unwrap()).collect();
             let names: Vec<_> = names.iter().map(|name| name.trim()).collect();
             prop_assert_eq!(read, names);
         }

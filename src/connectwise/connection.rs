@@ -360,14 +360,18 @@ fn headers(settings: &Settings) -> Result<HeaderMap, ConnectWiseError> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, secret(&format!("Basic {}", STANDARD.encode(login)), "private_key")?);
     headers.insert(CLIENT_ID, secret(settings.client_id.expose(), "client_id")?);
-    headers.insert(ACCEPT, secret(&accept, "api_version")?);
+    headers.insert(ACCEPT, header(&accept, "api_version")?);
     Ok(headers)
 }
 
-fn secret(text: &str, key: &str) -> Result<HeaderValue, ConnectWiseError> {
-    let mut value = HeaderValue::from_str(text).map_err(|_| {
+fn header(text: &str, key: &str) -> Result<HeaderValue, ConnectWiseError> {
+    HeaderValue::from_str(text).map_err(|_| {
         ConnectWiseError::Credentials(format!("`connectwise.{key}` has characters that no header can carry"))
-    })?;
+    })
+}
+
+fn secret(text: &str, key: &str) -> Result<HeaderValue, ConnectWiseError> {
+    let mut value = header(text, key)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -16,6 +16,7 @@ use super::retry::{
     Answer, Attempt, Judgement, NotSent, ReadError, RetrySettings, Wait, Waits, WriteOutcome, judge_read,
     judge_write,
 };
+use super::secrets::Secrets;
 use crate::clock::Clock;
 
 /// One request, with the budget that it draws on.
@@ -63,7 +64,8 @@ impl<E: Exchange> Caller<E> {
     /// # Errors
     /// A [`ReadError`] after all attempts.
     pub async fn read<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<Answer<T>, ReadError> {
-        let judge = |attempt| judge_read(attempt, self.clock.now());
+        let secrets = Secrets::of(call.request.headers());
+        let judge = |attempt| judge_read(attempt, self.clock.now(), &secrets);
         match self.send(call, call.deadline, judge).await {
             Ok(outcome) => outcome,
             Err(last) => {
@@ -78,7 +80,8 @@ impl<E: Exchange> Caller<E> {
     /// `not_after` is when what the write rests on becomes too old; it is checked after the limiter let the request through.
     pub async fn write(&self, call: Call<'_>, not_after: Option<Instant>) -> WriteOutcome {
         let end = [call.deadline, not_after].into_iter().flatten().min();
-        let judge = |attempt| judge_write(attempt, self.clock.now());
+        let secrets = Secrets::of(call.request.headers());
+        let judge = |attempt| judge_write(attempt, self.clock.now(), &secrets);
         match self.send(call, end, judge).await {
             Ok(outcome) => outcome,
             Err(_) if call.deadline.is_some_and(|deadline| Some(deadline) == end) => {
@@ -112,7 +115,7 @@ impl<E: Exchange> Caller<E> {
             if wait != Wait::Backoff {
                 call.limiter.pause_for(span);
             }
-            if attempts_left == 0 {
+            if attempts_left == 0 || wait == Wait::TooLong {
                 return Ok(outcome);
             }
             last = Some(outcome);
@@ -177,6 +180,8 @@ mod tests {
 
     const SETTINGS: RetrySettings =
         RetrySettings { attempts_max: 3, throttled_start: Duration::from_secs(30), seed: 7 };
+
+    const ECHO: &str = "authorization: Basic dXNlcjpodW50ZXIy (user:hunter2) clientid: 0123-4567";
 
     fn caller(script: &Arc<Script>) -> Caller<Script> {
         let clock = Clock::starting_at("2026-11-21T00:00:00Z".parse().unwrap());
@@ -287,6 +292,7 @@ mod tests {
     #[case::nonsense(429, &[("retry-after", "soon")], 30, 60)]
     #[case::no_wish(429, &[], 30, 60)]
     #[case::used_up_minute(429, &[("x-ratelimit-remaining-second", "0"), ("x-ratelimit-remaining-minute", "0")], 60, 60)]
+    #[case::used_up_hour(429, &[("x-ratelimit-remaining-hour", "0"), ("x-ratelimit-remaining-minute", "0")], 1800, 1800)]
     #[case::used_up_half_hour(429, &[("x-ratelimit-remaining-1800", "0")], 1800, 1800)]
     #[case::nothing_used_up(429, &[("x-ratelimit-remaining-minute", "3")], 30, 60)]
     #[case::wish_goes_before_window(429, &[("retry-after", "5"), ("x-ratelimit-remaining-minute", "0")], 5, 5)]
@@ -308,13 +314,44 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wish_beyond_the_longest_wait_ends_the_call_at_once() {
+    async fn a_wish_beyond_the_longest_wait_ends_the_call_at_once_and_holds_the_others_back() {
         let script = Script::of(vec![reply_with(429, &[("retry-after", "1801")], "")]);
         let limiter = Limiter::new(&[]);
         let call = Call { request: &request(), limiter: &limiter, deadline: None };
         let error = caller(&script).read::<u64>(call).await.unwrap_err();
         assert_eq!(error.refusal().unwrap().status, 429);
         assert_eq!(script.seen().len(), 1);
+        assert_eq!(limiter.acquire().await, Duration::from_secs(1800));
+    }
+
+    #[rstest]
+    #[case::sentence(format!(r#"{{"message":"{ECHO}"}}"#))]
+    #[case::code(format!(r#"{{"code":"{ECHO}","message":""}}"#))]
+    #[case::field(format!(r#"{{"errors":[{{"code":"{ECHO}","field":"{ECHO}","message":"{ECHO}"}}]}}"#))]
+    #[case::plain(format!("{} {ECHO}", "x".repeat(270)))]
+    #[case::page(format!("<html><title>{ECHO}</title><body>{ECHO}"))]
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_repeats_the_request_tells_no_credential(#[case] body: String) {
+        let mut request = request();
+        for (name, value) in [("authorization", "Basic dXNlcjpodW50ZXIy"), ("clientid", "0123-4567")] {
+            let mut value = http::HeaderValue::from_static(value);
+            value.set_sensitive(true);
+            request.headers_mut().insert(name, value);
+        }
+        let limiter = Limiter::new(&[]);
+        let call = Call { request: &request, limiter: &limiter, deadline: None };
+        let mut told = String::new();
+        for status in [200, 403] {
+            let script = Script::of(vec![reply(status, &body)]);
+            told += &format!("{:?}", caller(&script).read::<u64>(call).await.unwrap_err());
+        }
+        for status in [403, 500] {
+            let script = Script::of(vec![reply(status, &body)]);
+            told += &format!("{:?}", caller(&script).write(call, None).await);
+        }
+        for secret in ["dXNlcj", "hunter2", "0123-4567"] {
+            assert!(!told.contains(secret), "{told}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

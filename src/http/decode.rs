@@ -6,6 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, error::Category};
 use thiserror::Error;
 
+use super::secrets::Secrets;
+
+const PAGE: &str = "a web page";
 /// How many characters of a service's own words are shown.
 pub const COMPLAINT_CHARS_MAX: usize = 300;
 
@@ -52,9 +55,21 @@ impl DecodeError {
 /// # Errors
 /// A [`DecodeError`] that names the path, but none of the body's values.
 pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
+    json_or_page(body, |_| PAGE.to_owned())
+}
+
+/// As [`json`]; the title of a web page is quoted, unless it repeats one of the request's `secrets`.
+pub(super) fn json_answer<T: DeserializeOwned>(body: &[u8], secrets: &Secrets) -> Result<T, DecodeError> {
+    json_or_page(body, |page| html_note(page, secrets))
+}
+
+fn json_or_page<T: DeserializeOwned>(
+    body: &[u8],
+    page_note: impl Fn(&str) -> String,
+) -> Result<T, DecodeError> {
     match body.trim_ascii_start().first() {
         None => return Err(DecodeError::Empty),
-        Some(b'<') => return Err(DecodeError::Html { note: html_note(&String::from_utf8_lossy(body)) }),
+        Some(b'<') => return Err(DecodeError::Html { note: page_note(&String::from_utf8_lossy(body)) }),
         Some(_) => {}
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -113,16 +128,17 @@ pub struct Detail {
 }
 
 impl Complaint {
-    /// Reads the body of a refusal. Never fails: what is not understood is quoted.
+    /// Reads the body of a refusal. Never fails: what is not understood is quoted, unless it repeats one of the request's `secrets`.
     #[must_use]
-    pub fn of(body: &[u8]) -> Self {
+    pub fn of(body: &[u8], secrets: &Secrets) -> Self {
         match serde_json::from_slice::<Value>(body) {
-            Ok(value) => Self::of_json(&value),
-            Err(_) => Self { text: plain(&String::from_utf8_lossy(body)), ..Self::default() },
+            Ok(value) => Self::of_json(&value, secrets),
+            Err(_) => Self { text: plain(&String::from_utf8_lossy(body), secrets), ..Self::default() },
         }
     }
 
-    fn of_json(value: &Value) -> Self {
+    fn of_json(value: &Value, secrets: &Secrets) -> Self {
+        let plain = |text: &str| plain(text, secrets);
         let text_at = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(plain);
         let code = text_at("/code").or_else(|| text_at("/error"));
         let text = ["/message", "/data/error", "/data/errors", "/data/message", "/error", "/errors"]
@@ -135,7 +151,7 @@ impl Complaint {
             .and_then(Value::as_array)
             .into_iter()
             .flatten()
-            .map(Detail::of_json)
+            .map(|detail| Detail::of_json(detail, secrets))
             .collect();
         Self { code, text, details }
     }
@@ -149,8 +165,8 @@ impl Complaint {
 }
 
 impl Detail {
-    fn of_json(value: &Value) -> Self {
-        let text_at = |key: &str| value.get(key).and_then(Value::as_str).map(plain);
+    fn of_json(value: &Value, secrets: &Secrets) -> Self {
+        let text_at = |key: &str| value.get(key).and_then(Value::as_str).map(|text| plain(text, secrets));
         Self { code: text_at("code"), field: text_at("field"), text: text_at("message") }
     }
 }
@@ -175,20 +191,25 @@ impl fmt::Display for Detail {
 }
 
 /// One line of at most [`COMPLAINT_CHARS_MAX`] characters; a web page becomes a note.
-fn plain(text: &str) -> String {
-    if text.trim_start().starts_with('<') { html_note(text) } else { one_line(text, COMPLAINT_CHARS_MAX) }
+fn plain(text: &str, secrets: &Secrets) -> String {
+    if text.trim_start().starts_with('<') {
+        html_note(text, secrets)
+    } else {
+        one_line(secrets.withheld(text), COMPLAINT_CHARS_MAX)
+    }
 }
 
-fn html_note(page: &str) -> String {
+fn html_note(page: &str, secrets: &Secrets) -> String {
     const TITLE_CHARS_MAX: usize = 80;
     let lower = page.to_ascii_lowercase();
     let title = lower.find("<title").and_then(|tag| {
         let start = tag + lower[tag..].find('>')? + 1;
         let len = lower[start..].find('<')?;
-        let title = one_line(&html_escape::decode_html_entities(&page[start..start + len]), TITLE_CHARS_MAX);
+        let title = html_escape::decode_html_entities(secrets.withheld(&page[start..start + len]));
+        let title = one_line(&title, TITLE_CHARS_MAX);
         (!title.is_empty()).then_some(title)
     });
-    title.map_or_else(|| "a web page".to_owned(), |title| format!("the web page \"{title}\""))
+    title.map_or_else(|| PAGE.to_owned(), |title| format!("the web page \"{title}\""))
 }
 
 /// Control characters and runs of white space become one space; what is too long ends in `…`.
@@ -220,6 +241,10 @@ mod tests {
         seats: u64,
     }
 
+    fn complaint(body: &str) -> Complaint {
+        Complaint::of(body.as_bytes(), &Secrets::default())
+    }
+
     #[rstest]
     #[case::nothing("", "the answer is empty")]
     #[case::white_space(" \r\n", "the answer is empty")]
@@ -236,7 +261,8 @@ mod tests {
     )]
     #[case::missing(r#"[{}]"#, "the answer has an unexpected shape at `[0]`: missing field `seats`")]
     fn an_unusable_body_is_explained_without_its_values(#[case] body: &str, #[case] expected: &str) {
-        assert_eq!(json::<Vec<Row>>(body.as_bytes()).unwrap_err().to_string(), expected);
+        let error = json_answer::<Vec<Row>>(body.as_bytes(), &Secrets::default()).unwrap_err();
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]
@@ -278,21 +304,21 @@ mod tests {
     #[case::nothing("", "no explanation")]
     #[case::control_characters("a\u{7}\u{1b}[31mb", "a [31mb")]
     fn a_complaint_is_understood(#[case] body: &str, #[case] expected: &str) {
-        assert_eq!(Complaint::of(body.as_bytes()).to_string(), expected);
+        assert_eq!(complaint(body).to_string(), expected);
     }
 
     #[test]
     fn a_long_complaint_is_cut() {
-        let complaint = Complaint::of("x".repeat(1000).as_bytes());
+        let complaint = complaint(&"x".repeat(1000));
         assert_eq!(complaint.text.chars().count(), COMPLAINT_CHARS_MAX + 1);
         assert!(complaint.text.ends_with("x…"));
     }
 
     #[test]
     fn a_code_is_found_at_the_top_and_with_a_field() {
-        let complaint = Complaint::of(br#"{"code":"InvalidObject","errors":[{"code":"ObjectExists"}]}"#);
-        assert!(complaint.has_code("ObjectExists") && complaint.has_code("invalidobject"));
-        assert!(!complaint.has_code("NotFound"));
-        assert!(Complaint::of(br#"{"error":"invalid_request"}"#).has_code("invalid_request"));
+        let refused = complaint(r#"{"code":"InvalidObject","errors":[{"code":"ObjectExists"}]}"#);
+        assert!(refused.has_code("ObjectExists") && refused.has_code("invalidobject"));
+        assert!(!refused.has_code("NotFound"));
+        assert!(complaint(r#"{"error":"invalid_request"}"#).has_code("invalid_request"));
     }
 }

@@ -7,7 +7,7 @@
 //! # What never happens here
 //! * A write is sent again while the service may have applied it.
 //! * A redirect is followed unasked, a cookie is kept, or a proxy is taken from the environment.
-//! * A header, a request body or a credential reaches an error or a log.
+//! * A header, a request body or a credential reaches an error or a log, even where an answer repeats it ([`Secrets`]).
 
 pub mod caller;
 pub mod counters;
@@ -18,6 +18,7 @@ pub mod redirect;
 pub mod retry;
 #[cfg(test)]
 pub(crate) mod script;
+pub mod secrets;
 pub mod wire;
 
 pub use caller::{Call, Caller};
@@ -27,4 +28,5 @@ pub use exchange::{Exchange, ExchangeError, Sent};
 pub use limiter::{Limiter, Window};
 pub use redirect::{HostPattern, RedirectError};
 pub use retry::{Answer, NotSent, ReadError, Refusal, RetrySettings, WriteOutcome};
+pub use secrets::Secrets;
 pub use wire::{Wire, WireError, WireSettings};

@@ -24,8 +24,9 @@ use thiserror::Error;
 
 use super::decode::{self, Complaint, DecodeError};
 use super::exchange::{ExchangeError, Sent};
+use super::secrets::Secrets;
 
-/// The longest wait that a service may ask for; it is that of Umbrella's longest window. What asks for more is given up at once.
+/// The longest wait that a service may ask for: half an hour, as Umbrella's published windows. What asks for more is given up at once.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(1800);
 /// The longest wait between two attempts where the service names none.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
@@ -167,6 +168,8 @@ pub(super) enum Wait {
     Throttled,
     /// As long as the service says; everybody who draws on the same budget waits.
     Exactly(Duration),
+    /// Longer than anybody waits: the call ends, and the others who draw on the same budget wait for [`RETRY_AFTER_MAX`].
+    TooLong,
 }
 
 pub(super) type Attempt = Result<Response<Bytes>, ExchangeError>;
@@ -174,6 +177,7 @@ pub(super) type Attempt = Result<Response<Bytes>, ExchangeError>;
 pub(super) fn judge_read<T: DeserializeOwned>(
     attempt: Attempt,
     now: DateTime<Utc>,
+    secrets: &Secrets,
 ) -> Judgement<Result<Answer<T>, ReadError>> {
     let response = match attempt {
         Ok(response) => response,
@@ -187,7 +191,7 @@ pub(super) fn judge_read<T: DeserializeOwned>(
     let status = response.status();
     if status.is_success() {
         let (parts, body) = response.into_parts();
-        return match decode::json(&body) {
+        return match decode::json_answer(&body, secrets) {
             Ok(body) => Judgement { outcome: Ok(Answer { body, headers: parts.headers }), again: None },
             Err(error) => {
                 Judgement { again: error.is_transient().then_some(Wait::Backoff), outcome: Err(error.into()) }
@@ -200,25 +204,29 @@ pub(super) fn judge_read<T: DeserializeOwned>(
         return Judgement { outcome: Err(ReadError::Redirected { status, location }), again: None };
     }
     let again = match status.as_u16() {
-        429 => throttled(response.headers(), now),
-        500 | 502 | 503 | 504 => asked_wait(response.headers(), now).unwrap_or(Some(Wait::Backoff)),
+        429 => Some(throttled(response.headers(), now)),
+        500 | 502 | 503 | 504 => Some(asked_wait(response.headers(), now).unwrap_or(Wait::Backoff)),
         _ => None,
     };
-    Judgement { outcome: Err(ReadError::Refused(refusal(&response))), again }
+    Judgement { outcome: Err(ReadError::Refused(refusal(&response, secrets))), again }
 }
 
-pub(super) fn judge_write(attempt: Attempt, now: DateTime<Utc>) -> Judgement<WriteOutcome> {
+pub(super) fn judge_write(
+    attempt: Attempt,
+    now: DateTime<Utc>,
+    secrets: &Secrets,
+) -> Judgement<WriteOutcome> {
     let end = |outcome| Judgement { outcome, again: None };
     match attempt {
         Ok(response) if response.status().is_success() => end(WriteOutcome::Done(response)),
         Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => Judgement {
-            outcome: WriteOutcome::Refused(refusal(&response)),
-            again: throttled(response.headers(), now),
+            outcome: WriteOutcome::Refused(refusal(&response, secrets)),
+            again: Some(throttled(response.headers(), now)),
         },
         Ok(response) if response.status().is_server_error() => {
-            end(WriteOutcome::InDoubt { why: refusal(&response).to_string() })
+            end(WriteOutcome::InDoubt { why: refusal(&response, secrets).to_string() })
         }
-        Ok(response) => end(WriteOutcome::Refused(refusal(&response))),
+        Ok(response) => end(WriteOutcome::Refused(refusal(&response, secrets))),
         Err(error) => match error.sent() {
             Sent::Maybe => end(WriteOutcome::InDoubt { why: error.to_string() }),
             Sent::No => Judgement {
@@ -229,19 +237,17 @@ pub(super) fn judge_write(attempt: Attempt, now: DateTime<Utc>) -> Judgement<Wri
     }
 }
 
-fn refusal(response: &Response<Bytes>) -> Refusal {
-    Refusal { status: response.status(), complaint: Complaint::of(response.body()) }
+fn refusal(response: &Response<Bytes>, secrets: &Secrets) -> Refusal {
+    Refusal { status: response.status(), complaint: Complaint::of(response.body(), secrets) }
 }
 
-/// The wait after a 429: what the service asks for, or the window that it says is used up. `None`: longer than anybody waits.
-fn throttled(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Wait> {
-    asked_wait(headers, now)
-        .unwrap_or_else(|| Some(used_up_window(headers).map_or(Wait::Throttled, Wait::Exactly)))
+/// The wait after a 429: what the service asks for, or the window that it says is used up.
+fn throttled(headers: &HeaderMap, now: DateTime<Utc>) -> Wait {
+    asked_wait(headers, now).unwrap_or_else(|| used_up_window(headers).map_or(Wait::Throttled, Wait::Exactly))
 }
 
-/// The wait that `Retry-After` asks for, as seconds or as a date; `Some(None)` where that is longer than anybody waits.
-#[expect(clippy::option_option, reason = "no wish and a wish that is not granted are different things")]
-fn asked_wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Option<Wait>> {
+/// The wait that `Retry-After` asks for, as seconds or as a date.
+fn asked_wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Wait> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
@@ -250,10 +256,11 @@ fn asked_wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Option<Wait>> {
             (at - now).to_std().unwrap_or_default()
         }
     };
-    Some((wait <= RETRY_AFTER_MAX).then(|| Wait::Exactly(wait.max(RETRY_AFTER_MIN))))
+    Some(if wait > RETRY_AFTER_MAX { Wait::TooLong } else { Wait::Exactly(wait.max(RETRY_AFTER_MIN)) })
 }
 
-/// Umbrella names the windows of its limits in `x-ratelimit-remaining-<window>`; one with 0 left has ended after its own length.
+/// Umbrella names the windows of its limits in `x-ratelimit-remaining-<window>`; one with 0 left has ended after its own length. An hour
+/// is longer than anybody waits: then it is tried after [`RETRY_AFTER_MAX`].
 ///
 /// The counters differ between routes within a second, so they are believed after a 429 only.
 fn used_up_window(headers: &HeaderMap) -> Option<Duration> {
@@ -261,11 +268,11 @@ fn used_up_window(headers: &HeaderMap) -> Option<Duration> {
         ("x-ratelimit-remaining-second", 1),
         ("x-ratelimit-remaining-minute", 60),
         ("x-ratelimit-remaining-1800", 1800),
-        ("x-ratelimit-remaining-hour", 1800),
+        ("x-ratelimit-remaining-hour", 3600),
     ];
     let is_used_up = |name: &str| headers.get(name).is_some_and(|left| left.as_bytes().trim_ascii() == b"0");
     let used_up = WINDOWS.into_iter().filter(|(name, _)| is_used_up(name));
-    used_up.map(|(_, seconds)| Duration::from_secs(seconds)).max()
+    used_up.map(|(_, seconds)| Duration::from_secs(seconds).min(RETRY_AFTER_MAX)).max()
 }
 
 /// The waits of one call.
@@ -294,6 +301,7 @@ impl Waits {
             Wait::Backoff => self.failed.next().unwrap_or(BACKOFF_MAX).min(BACKOFF_MAX),
             Wait::Throttled => self.throttled.next().unwrap_or(BACKOFF_MAX).min(BACKOFF_MAX),
             Wait::Exactly(wait) => wait,
+            Wait::TooLong => RETRY_AFTER_MAX,
         }
     }
 }

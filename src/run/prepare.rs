@@ -71,7 +71,10 @@ impl<E: Exchange> Preparation<'_, E> {
     async fn prepare_unless_stopped(&self) -> Result<Prepared, RunError> {
         let read_until = Instant::now() + reading_time(self.config.http.run_deadline);
         let (umbrella_fleet, connectwise_fleet) = tokio::try_join!(
-            async { Ok(self.umbrella.fleet(self.job.scheduled, &mapped(self.mapping), true).await?) },
+            async {
+                let (scheduled, mapped) = (self.job.scheduled, mapped(self.mapping));
+                Ok(self.umbrella.fleet(scheduled, &mapped, true, Some(read_until)).await?)
+            },
             async { Ok(collect(self.reader, &self.config.record.type_name, match_questions).await?) },
         )
         .map_err(|error: RunError| error)?;

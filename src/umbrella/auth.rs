@@ -3,6 +3,7 @@
 //! A token is renewed a minute before it ends, and once when a service no longer takes it. Whoever needs it meanwhile waits for the one
 //! renewal. Tokens live in memory only; an organization's token goes with its [`Session`].
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ use crate::secret::Secret;
 
 /// How long before its end a token is renewed.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
+
+/// The longest life that is believed.
+const LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Claims are read leniently: nothing is trusted because of them.
 const CLAIMS: GeneralPurpose = GeneralPurpose::new(
@@ -58,7 +62,7 @@ impl Token {
             }
             _ => {}
         }
-        let life = Duration::from_secs(answer.expires_in.0);
+        let life = Duration::from_secs(answer.expires_in.0).min(LIFE_MAX);
         let renew_at = Instant::now() + life.saturating_sub(RENEWAL_MARGIN).max(life / 2);
         Ok(Self {
             authorization: Secret::new(authorization),
@@ -139,6 +143,7 @@ pub(super) struct Session {
     pub(super) limiter: Arc<Limiter>,
     token: tokio::sync::Mutex<Holder>,
     region: Mutex<Option<Url>>,
+    was_answered: AtomicBool,
 }
 
 #[derive(Default)]
@@ -149,7 +154,13 @@ struct Holder {
 
 impl Session {
     pub(super) fn new(organization: Option<OrgId>, limiter: Arc<Limiter>) -> Self {
-        Self { organization, limiter, token: tokio::sync::Mutex::default(), region: Mutex::default() }
+        Self {
+            organization,
+            limiter,
+            token: tokio::sync::Mutex::default(),
+            region: Mutex::default(),
+            was_answered: AtomicBool::new(false),
+        }
     }
 
     /// The token that is valid now. `stale` is one that was not accepted; unless somebody renewed it meanwhile, `renew` does.
@@ -180,11 +191,17 @@ impl Session {
         }
     }
 
-    /// Notes that even a fresh token was refused.
+    /// Notes that a question was answered: the session's tokens are taken.
+    pub(super) fn note_answer(&self) {
+        self.was_answered.store(true, Relaxed);
+    }
+
+    /// Notes that even a fresh token was refused. An organization that was never answered is not asked again; for others it is that one
+    /// question that is refused.
     pub(super) async fn reject(&self, error: &TokenError) {
-        let mut holder = self.token.lock().await;
-        holder.token = None;
-        holder.refused = self.organization.and(Some(error.clone()));
+        if self.organization.is_some() && !self.was_answered.load(Relaxed) {
+            self.token.lock().await.refused = Some(error.clone());
+        }
     }
 
     /// Where this organization's reports are, once a redirect told.
@@ -250,5 +267,6 @@ mod tests {
         };
         assert_eq!(renew_in(3600), 3540);
         assert_eq!(renew_in(30), 15);
+        assert_eq!(renew_in(u64::MAX), 86_340, "no token is believed to live longer than a day");
     }
 }

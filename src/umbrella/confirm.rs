@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::convert::Census;
+use super::convert::{self, Census};
 use super::fleet::Fleet;
 use super::{Umbrella, window_span, wire};
 use crate::domain::field::Group;
@@ -128,6 +128,6 @@ impl<E: Exchange> Umbrella<E> {
             .report(self.gateway.console(), &path, deadline)
             .await
             .map_err(|error| error.unread("all organizations' requests"))?;
-        Ok(rows.into_iter().map(|row| (OrgId(row.organization.id.0), row.counts.total.0)).collect())
+        Ok(convert::requests(rows))
     }
 }

@@ -15,7 +15,7 @@ pub(super) const MALWARE: ThreatCategory = ThreatCategory { id: 67, name: "Malwa
 pub(super) const BOTNET: ThreatCategory = ThreatCategory {
     id: 65,
     name: "Command and Control",
-    words: &["command and control", "command & control", "command control", "botnet", "c2"],
+    words: &["command and control", "command control", "botnet", "botnets", "c2"],
 };
 
 /// A threat category that a field counts.
@@ -27,9 +27,13 @@ pub(super) struct ThreatCategory {
 }
 
 impl ThreatCategory {
+    /// Whether one of the words stands in `label`, as a whole; `&` and the like only separate words.
     fn is_named(self, label: &str) -> bool {
         let label = text(label).to_lowercase();
-        self.words.iter().any(|word| label.contains(word))
+        let words: Vec<_> =
+            label.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let label = format!(" {} ", words.join(" "));
+        self.words.iter().any(|word| label.contains(&format!(" {word} ")))
     }
 
     fn moved(self, instead: &str) -> Unread {
@@ -97,8 +101,8 @@ impl GroupCounts {
     const NONE: Self = Self { total: 0, active: 0, all_active: true };
 
     fn add(&mut self, counts: &wire::TypeCounts) {
-        self.total += counts.count.0;
-        self.active += counts.activecount.0;
+        self.total = self.total.saturating_add(counts.count.0);
+        self.active = self.active.saturating_add(counts.activecount.0);
         self.all_active &= counts.count == counts.activecount;
     }
 
@@ -119,36 +123,42 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Whether there is nobody to name.
-    #[must_use]
-    pub fn all_active(&self) -> bool {
-        self.networks.all_active && self.agents.all_active
-    }
-
     pub(super) fn total(&self) -> u64 {
-        self.networks.total + self.agents.total
+        self.networks.total.saturating_add(self.agents.total)
     }
 
     pub(super) fn active(&self) -> u64 {
-        self.networks.active + self.agents.active
+        self.networks.active.saturating_add(self.agents.active)
     }
 }
 
 /// A missing type is 0; a missing organization is missing.
 pub(super) fn deployments(rows: Vec<wire::OrganizationDeployment>) -> HashMap<OrgId, Deployment> {
-    rows.into_iter()
-        .map(|row| {
-            let mut deployment = Deployment { networks: GroupCounts::NONE, agents: GroupCounts::NONE };
-            for counts in &row.counts {
-                match Kind::of(&counts.identitytype) {
-                    Some(Kind::Network) => deployment.networks.add(counts),
-                    Some(Kind::Agent) => deployment.agents.add(counts),
-                    None => {}
-                }
+    unambiguous(rows.into_iter().map(|row| {
+        let mut deployment = Deployment { networks: GroupCounts::NONE, agents: GroupCounts::NONE };
+        for counts in &row.counts {
+            match Kind::of(&counts.identitytype) {
+                Some(Kind::Network) => deployment.networks.add(counts),
+                Some(Kind::Agent) => deployment.agents.add(counts),
+                None => {}
             }
-            (OrgId(row.organization.id.0), deployment)
-        })
-        .collect()
+        }
+        (OrgId(row.organization.id.0), deployment)
+    }))
+}
+
+/// The requests of each organization.
+pub(super) fn requests(rows: Vec<wire::OrganizationRequests>) -> HashMap<OrgId, u64> {
+    unambiguous(rows.into_iter().map(|row| (OrgId(row.organization.id.0), row.counts.total.0)))
+}
+
+/// An organization that has several rows is left out: nobody knows which of them is true.
+fn unambiguous<T>(rows: impl Iterator<Item = (OrgId, T)>) -> HashMap<OrgId, T> {
+    let mut known = HashMap::new();
+    for (organization, row) in rows {
+        known.entry(organization).and_modify(|known| *known = None).or_insert(Some(row));
+    }
+    known.into_iter().filter_map(|(organization, row)| Some((organization, row?))).collect()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,14 +247,15 @@ pub(super) fn top_domains(rows: Vec<wire::TopDestination>, top_n: usize) -> Vec<
 }
 
 /// Content categories only: deprecated twins count the same requests again, and other types are no content. Umbrella ignores `limit` here.
+/// Ties are ordered by name and id, so that an answer does not change from night to night.
 pub(super) fn top_categories(rows: Vec<wire::TopCategory>, top_n: usize) -> Vec<CategoryRequests> {
     let is_content = |row: &wire::TopCategory| row.category.kind == "content" && !row.category.deprecated;
     let rows = rows.into_iter().filter(is_content);
     let mut rows: Vec<_> =
-        rows.map(|row| CategoryRequests { name: text(&row.category.label), requests: row.count.0 }).collect();
-    rows.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.name.cmp(&b.name)));
-    rows.truncate(top_n);
-    rows
+        rows.map(|row| (Reverse(row.count.0), text(&row.category.label), row.category.id.0)).collect();
+    rows.sort();
+    let rows = rows.into_iter().take(top_n);
+    rows.map(|(Reverse(requests), name, _)| CategoryRequests { name, requests }).collect()
 }
 
 #[cfg(test)]
@@ -273,6 +284,7 @@ mod tests {
     #[case::other_types_do_not_count(&[type_counts("site", 0, 4), type_counts("directory_group", 1, 9)], 0, 0, 0, 0, true)]
     #[case::agents_are_two_types(&[type_counts("roaming", 1, 1), type_counts("anyconnect", 2, 2)], 0, 0, 3, 3, true)]
     #[case::inactive_network(&[type_counts("network", 1, 2)], 2, 1, 0, 0, false)]
+    #[case::more_than_a_number_holds(&[type_counts("roaming", u64::MAX, u64::MAX), type_counts("anyconnect", 1, 1), type_counts("network", 1, 1)], 1, 1, u64::MAX, u64::MAX, true)]
     #[case::types_that_cancel_out(&[type_counts("roaming", 2, 1), type_counts("anyconnect", 1, 2)], 0, 0, 3, 3, false)]
     fn deployments_are_added_up_by_group(
         #[case] counts: &[serde_json::Value],
@@ -285,7 +297,7 @@ mod tests {
         let deployment = deployment(counts);
         assert_eq!((deployment.networks.total, deployment.networks.active), (networks, networks_active));
         assert_eq!((deployment.agents.total, deployment.agents.active), (agents, agents_active));
-        assert_eq!(deployment.all_active(), all_active);
+        assert_eq!(deployment.networks.all_active && deployment.agents.all_active, all_active);
     }
 
     fn identity(id: u64, kind: &str, label: &str, deleted: bool) -> serde_json::Value {
@@ -365,6 +377,10 @@ mod tests {
     #[case("Command and Control", true)]
     #[case("Command Control Callbacks", true)]
     #[case("Enterprise Botnet", true)]
+    #[case("Command &amp; Control", true)]
+    #[case("Security: C2", true)]
+    #[case("C2C Marketplaces", false)]
+    #[case("Abc2", false)]
     #[case("Malware", false)]
     #[case("", false)]
     fn the_list_of_categories_tells_whether_one_is_moved(#[case] label: &str, #[case] in_place: bool) {
@@ -403,6 +419,28 @@ mod tests {
         );
         let categories: Vec<_> = categories.iter().map(|row| (row.name.as_str(), row.requests)).collect();
         assert_eq!(categories, [("Computers", 50), ("Advertisements", 5), ("Business & Industry", 5)]);
+    }
+
+    #[rstest]
+    #[case::id("id")]
+    #[case::label("label")]
+    #[case::kind("type")]
+    #[case::deprecated("deprecated")]
+    fn a_top_category_that_does_not_say_what_it_is_makes_the_answer_unreadable(#[case] missing: &str) {
+        let mut row = json!({"category": {"id": 1, "label": "Games", "type": "content", "deprecated": false}, "count": 1});
+        assert!(serde_json::from_value::<Vec<wire::TopCategory>>(json!([row])).is_ok());
+        row["category"].as_object_mut().unwrap().remove(missing);
+        let error = serde_json::from_value::<Vec<wire::TopCategory>>(json!([row])).unwrap_err();
+        assert_eq!(error.to_string(), format!("missing field `{missing}`"));
+    }
+
+    #[test]
+    fn an_organization_with_two_rows_is_left_out() {
+        let row = |id: u64, count| json!({"organization": {"id": id}, "counts": [type_counts("network", 0, count)]});
+        let known = deployments(rows(json!([row(7, 1), row(8, 2), row(7, 3), row(7, 1)])));
+        assert_eq!(known.keys().collect::<Vec<_>>(), [&OrgId(8)]);
+        let row = |id: u64, total: u64| json!({"organization": {"id": id}, "counts": {"total": total}});
+        assert_eq!(requests(rows(json!([row(7, 1), row(7, 0), row(8, 2)]))), HashMap::from([(OrgId(8), 2)]));
     }
 
     #[rstest]

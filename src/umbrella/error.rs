@@ -146,6 +146,14 @@ impl AskError {
             | Self::Token(TokenError::Unread(ReadError::Undecodable(_))) => {
                 UmbrellaError::Unreadable { what, detail }
             }
+            Self::Read(ReadError::DeadlinePassed { last })
+            | Self::Token(TokenError::Unread(ReadError::DeadlinePassed { last })) => {
+                let after = last.as_ref().map(|last| format!(", after: {last}")).unwrap_or_default();
+                let hint = last.as_ref().and_then(|last| last.hint());
+                let hint = hint
+                    .unwrap_or("raise `http.run_deadline_min`, or run again when Umbrella answers faster");
+                unavailable(what, format!("the run's time for reading was over{after}"), Some(hint))
+            }
             Self::Read(error) | Self::Token(TokenError::Unread(error)) => {
                 unavailable(what, detail, error.hint())
             }
@@ -159,11 +167,14 @@ impl AskError {
         }
     }
 
-    /// The run's error where the key itself is the problem: then no other question fares better.
+    /// The run's error where the token endpoint refuses the key: then no other question fares better. A report that refuses even a fresh
+    /// token costs itself only: it may be refused by what the account has bought, not by the key.
     pub(super) fn ends_run(&self, what: &'static str) -> Option<UmbrellaError> {
         match self {
-            Self::Token(_) => Some(self.for_run(what, "")),
-            Self::Redirect(_) | Self::Read(_) => None,
+            Self::Token(TokenError::Refused(_)) => {
+                Some(self.for_run(what, "")).filter(UmbrellaError::is_refusal)
+            }
+            Self::Token(_) | Self::Redirect(_) | Self::Read(_) => None,
         }
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::convert::{self, BOTNET, Deployment, MALWARE};
 use super::error::{AskError, UmbrellaError};
+use super::gateway::Gateway;
 use super::{CustomerSource, PAGES_MAX, Umbrella, activity_span, wire};
 use crate::domain::ids::OrgId;
 use crate::domain::metrics::Unread;
@@ -26,8 +28,6 @@ const PAGE_ROWS: usize = 100;
 pub struct Fleet {
     /// The console's organizations, in Umbrella's order, or those of the mapping.
     pub customers: Snapshot<Organization>,
-    /// Whether the customer list names packages.
-    pub lists_packages: bool,
     /// The console itself; `None` where it may not be seen.
     pub console: Option<Console>,
     /// Threat categories that are no longer what they were.
@@ -86,11 +86,18 @@ impl Listed {
     }
 }
 
+/// The first page of a customer list, and where its others are.
+struct FirstPage {
+    path: &'static str,
+    rows: Vec<wire::Customer>,
+}
+
 impl<E: Exchange> Umbrella<E> {
     /// Reads the customer list, the console, the activity of all organizations in the 7 days before `scheduled`, and, `with_months`, which
     /// categories are threats.
     ///
-    /// `mapped` are the organizations where the mapping is the customer list; otherwise they are not looked at.
+    /// `mapped` are the organizations where the mapping is the customer list; otherwise they are not looked at. Nothing is asked for
+    /// after `deadline`.
     ///
     /// # Errors
     /// Where the key is refused, or nothing of the customer list can be read. Everything else only costs itself.
@@ -99,43 +106,64 @@ impl<E: Exchange> Umbrella<E> {
         scheduled: DateTime<Utc>,
         mapped: &[Organization],
         with_months: bool,
+        deadline: Option<Instant>,
     ) -> Result<Fleet, UmbrellaError> {
-        let (path, first_page) = match self.customers {
-            CustomerSource::Mapping => (None, Vec::new()),
-            CustomerSource::Providers => (Some(PROVIDERS_PATH), self.first_page(PROVIDERS_PATH).await?),
-            CustomerSource::Managed => (Some(MANAGED_PATH), self.first_page(MANAGED_PATH).await?),
-            CustomerSource::Auto => self.first_page_of_either().await?,
+        let survey = Survey { gateway: &self.gateway, deadline };
+        let first_page = match self.customers {
+            CustomerSource::Mapping => survey.sign_in().await.map(|()| None)?,
+            CustomerSource::Providers => Some(survey.first_page(PROVIDERS_PATH).await?),
+            CustomerSource::Managed => Some(survey.first_page(MANAGED_PATH).await?),
+            CustomerSource::Auto => Some(survey.first_page_of_either().await?),
         };
-        let console = self.console().await?;
-        let customers = match path {
+        let console = survey.console().await?;
+        let counted = console.as_ref().and_then(|console| console.customer_count);
+        let customers = match first_page {
             None => Snapshot::complete(mapped.to_vec()),
-            Some(path) => {
-                self.customers(path, first_page, console.as_ref().and_then(|it| it.customer_count)).await?
-            }
+            Some(first_page) => survey.customers(first_page, counted).await?,
         };
-        let deployments = self.deployments(scheduled).await?;
-        let moved = if with_months { self.moved_categories().await? } else { MovedCategories::default() };
-        Ok(Fleet { customers, lists_packages: path == Some(PROVIDERS_PATH), console, moved, deployments })
+        let deployments = survey.deployments(scheduled).await?;
+        let moved = if with_months { survey.moved_categories().await? } else { MovedCategories::default() };
+        Ok(Fleet { customers, console, moved, deployments })
+    }
+}
+
+/// One reading of the fleet.
+struct Survey<'a, E> {
+    gateway: &'a Gateway<E>,
+    deadline: Option<Instant>,
+}
+
+impl<E: Exchange> Survey<'_, E> {
+    /// Without a customer list nothing else would tell a refused key from missing reports.
+    async fn sign_in(&self) -> Result<(), UmbrellaError> {
+        let token = self.gateway.sign_in(self.deadline).await;
+        token.map_err(|error| error.for_run("a token", CUSTOMERS_SCOPE))
     }
 
-    async fn first_page_of_either(
-        &self,
-    ) -> Result<(Option<&'static str>, Vec<wire::Customer>), UmbrellaError> {
+    /// A console with managed customers may answer the other list, too: with nobody on it.
+    async fn first_page_of_either(&self) -> Result<FirstPage, UmbrellaError> {
         match self.page(PROVIDERS_PATH, 1).await {
-            Ok(page) => Ok((Some(PROVIDERS_PATH), page)),
-            Err(error) if is_absent(&error) => Ok((Some(MANAGED_PATH), self.first_page(MANAGED_PATH).await?)),
+            Ok(rows) if rows.is_empty() => match self.page(MANAGED_PATH, 1).await {
+                Ok(rows) => Ok(FirstPage { path: MANAGED_PATH, rows }),
+                Err(error) => {
+                    let nobody = FirstPage { path: PROVIDERS_PATH, rows };
+                    error.ends_run(CUSTOMER_LIST).map_or(Ok(nobody), Err)
+                }
+            },
+            Ok(rows) => Ok(FirstPage { path: PROVIDERS_PATH, rows }),
+            Err(error) if is_absent(&error) => self.first_page(MANAGED_PATH).await,
             Err(error) => Err(error.for_run(CUSTOMER_LIST, CUSTOMERS_SCOPE)),
         }
     }
 
     /// A list may be refused because the key lacks the scope, or because the console is of another kind; the token tells which.
-    async fn first_page(&self, path: &str) -> Result<Vec<wire::Customer>, UmbrellaError> {
+    async fn first_page(&self, path: &'static str) -> Result<FirstPage, UmbrellaError> {
         match self.page(path, 1).await {
-            Ok(page) => Ok(page),
+            Ok(rows) => Ok(FirstPage { path, rows }),
             Err(error) if is_absent(&error) => {
                 let detail = error.to_string();
                 let is_forbidden = error.refusal().is_some_and(|refusal| refusal.status == 403);
-                Err(match self.gateway.has_scope(CUSTOMERS_SCOPE).await {
+                Err(match self.gateway.has_scope(CUSTOMERS_SCOPE, self.deadline).await {
                     Some(false) => UmbrellaError::MissingScope { scope: CUSTOMERS_SCOPE, detail },
                     None if is_forbidden => UmbrellaError::MissingScope { scope: CUSTOMERS_SCOPE, detail },
                     _ => UmbrellaError::NoCustomerList { detail },
@@ -147,26 +175,27 @@ impl<E: Exchange> Umbrella<E> {
 
     async fn page(&self, path: &str, number: usize) -> Result<Vec<wire::Customer>, AskError> {
         let query = format!("{path}?page={number}&limit={PAGE_ROWS}");
-        self.gateway.ask(self.gateway.console(), &self.gateway.admin, &query, None).await
+        self.gateway.ask(self.gateway.console(), &self.gateway.admin, &query, self.deadline).await
     }
 
     /// The rest of the list. It is complete only if the console, where it may be seen, counts as many.
     async fn customers(
         &self,
-        path: &str,
-        first_page: Vec<wire::Customer>,
+        first_page: FirstPage,
         expected: Option<u64>,
     ) -> Result<Snapshot<Organization>, UmbrellaError> {
         let mut listed = Listed::default();
-        let mut page = first_page;
+        let FirstPage { path, rows: mut page } = first_page;
         loop {
             let is_short = page.len() < PAGE_ROWS;
             let brought_somebody = listed.add(page);
-            let is_enough = expected.is_none_or(|expected| listed.organizations.len() as u64 >= expected);
-            if is_short && (is_enough || !brought_somebody && listed.pages > 1) {
+            let count = listed.organizations.len() as u64;
+            let is_enough = expected.is_none_or(|expected| count >= expected);
+            let repeats = !brought_somebody && listed.pages > 1;
+            if is_short && (is_enough || repeats) || repeats && expected == Some(count) {
                 return Ok(judge(listed.organizations, expected));
             }
-            if !is_short && !brought_somebody || listed.pages == PAGES_MAX {
+            if repeats || listed.pages == PAGES_MAX {
                 let reason = format!(
                     "the customer list has no end: page {} is full of known organizations",
                     listed.pages
@@ -188,17 +217,12 @@ impl<E: Exchange> Umbrella<E> {
 
     async fn console(&self) -> Result<Option<Console>, UmbrellaError> {
         const PATH: &str = "/reports/v2/providers/consoles";
-        let gateway = &self.gateway;
-        match gateway.ask::<wire::Console>(gateway.console(), &gateway.consoles, PATH, None).await {
-            Ok(console) => Ok(Some(Console {
-                package: console.package_name.as_deref().and_then(convert::present),
-                customer_count: console.customer_count.map(|count| count.0),
-            })),
-            Err(error) => {
-                debug!(%error, "no console report");
-                error.ends_run("the console").map_or(Ok(None), Err)
-            }
-        }
+        let gateway = self.gateway;
+        let answer = gateway.ask(gateway.console(), &gateway.consoles, PATH, self.deadline).await;
+        Ok(unless_key_refused("the console report", answer)?.ok().map(|console: wire::Console| Console {
+            package: console.package_name.as_deref().and_then(convert::present),
+            customer_count: console.customer_count.map(|count| count.0),
+        }))
     }
 
     async fn deployments(
@@ -206,27 +230,33 @@ impl<E: Exchange> Umbrella<E> {
         scheduled: DateTime<Utc>,
     ) -> Result<Result<HashMap<OrgId, Deployment>, String>, UmbrellaError> {
         let path = format!("/reports/v2/providers/deployments?{}", activity_span(scheduled));
-        match self.gateway.report(self.gateway.console(), &path, None).await {
-            Ok(rows) => Ok(Ok(convert::deployments(rows))),
-            Err(error) => {
-                debug!(%error, "no deployments report");
-                error.ends_run("the deployments report").map_or_else(|| Ok(Err(error.to_string())), Err)
-            }
-        }
+        let answer = self.gateway.report(self.gateway.console(), &path, self.deadline).await;
+        Ok(unless_key_refused("the deployments report", answer)?.map(convert::deployments))
     }
 
     /// Where the list cannot be read, the labels of each organization's rows are checked alone.
     async fn moved_categories(&self) -> Result<MovedCategories, UmbrellaError> {
         const PATH: &str = "/reports/v2/providers/categories";
-        match self.gateway.report::<Vec<wire::Category>>(self.gateway.console(), PATH, None).await {
-            Ok(categories) if categories.is_empty() => Ok(MovedCategories::default()),
-            Ok(categories) => {
-                Ok(MovedCategories { botnet: BOTNET.check(&categories), malware: MALWARE.check(&categories) })
-            }
-            Err(error) => {
-                debug!(%error, "no category list");
-                error.ends_run("the category list").map_or_else(|| Ok(MovedCategories::default()), Err)
-            }
+        let answer = self.gateway.report(self.gateway.console(), PATH, self.deadline).await;
+        let categories: Vec<wire::Category> =
+            unless_key_refused("the category list", answer)?.unwrap_or_default();
+        if categories.is_empty() {
+            return Ok(MovedCategories::default());
+        }
+        Ok(MovedCategories { botnet: BOTNET.check(&categories), malware: MALWARE.check(&categories) })
+    }
+}
+
+/// A report on all organizations may fail, unless it is because the key is refused.
+fn unless_key_refused<T>(
+    what: &'static str,
+    answer: Result<T, AskError>,
+) -> Result<Result<T, String>, UmbrellaError> {
+    match answer {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(error) => {
+            debug!(%error, what, "a report on all organizations is missing");
+            error.ends_run(what).map_or_else(|| Ok(Err(error.to_string())), Err)
         }
     }
 }

@@ -31,8 +31,10 @@ const TOKEN_PATH: &str = "/auth/v2/token";
 const ORGANIZATION_HEADER: &str = "x-umbrella-orgid";
 /// One below the published 5, as the reports' default.
 const ADMIN_PER_SECOND: u32 = 4;
-/// What a minute allows, all the time: 11 a minute are 330 in half an hour, below the published 350.
-const MINUTES_PER_HALF_HOUR: u32 = 30;
+/// Umbrella's own limit of a minute. Whoever sets more has another agreement, or a simulation.
+const PUBLISHED_PER_MINUTE: u32 = 14;
+/// Somewhat below the published 350.
+const ADMIN_PER_HALF_HOUR: u32 = 330;
 
 /// Where Umbrella is and what may be asked how often.
 pub(super) struct Gateway<E> {
@@ -61,7 +63,7 @@ impl<E: Exchange> Gateway<E> {
             Limiter::new(&[
                 Window::per_second(ADMIN_PER_SECOND),
                 Window::per_minute(admin_per_minute),
-                Window::per_half_hour(admin_per_minute.saturating_mul(MINUTES_PER_HALF_HOUR)),
+                Window::per_half_hour(half_hour_budget(admin_per_minute)),
             ])
         };
         let credential = format!("{}:{}", settings.api_key.expose(), settings.api_secret.expose());
@@ -94,9 +96,15 @@ impl<E: Exchange> Gateway<E> {
         Session::new(Some(id), limiter.clone())
     }
 
+    /// Makes sure that the console has a token.
+    pub(super) async fn sign_in(&self, deadline: Option<Instant>) -> Result<(), AskError> {
+        self.token(&self.console, None, deadline).await?;
+        Ok(())
+    }
+
     /// Whether the console's token says that it has `scope`; `None` where it does not say.
-    pub(super) async fn has_scope(&self, scope: &str) -> Option<bool> {
-        let token = self.token(&self.console, None, None).await.ok()?;
+    pub(super) async fn has_scope(&self, scope: &str, deadline: Option<Instant>) -> Option<bool> {
+        let token = self.token(&self.console, None, deadline).await.ok()?;
         token.scopes().map(|scopes| scopes.cover(scope))
     }
 
@@ -130,6 +138,7 @@ impl<E: Exchange> Gateway<E> {
             let request = get(&url, &token)?;
             match self.caller.read(Call { request: &request, limiter, deadline }).await {
                 Ok(answer) => {
+                    session.note_answer();
                     self.settle(session, path_and_query, &own, &url);
                     return Ok(answer.body);
                 }
@@ -211,6 +220,12 @@ impl<E: Exchange> Gateway<E> {
     }
 }
 
+/// What half an hour allows where a minute allows so much: never more than Umbrella publishes, unless the minute has more already.
+fn half_hour_budget(per_minute: u32) -> u32 {
+    let whole = per_minute.saturating_mul(30);
+    if per_minute > PUBLISHED_PER_MINUTE { whole } else { whole.min(ADMIN_PER_HALF_HOUR) }
+}
+
 /// An expired token is answered with 401, or with 400 and this code.
 fn is_expired(refusal: &Refusal) -> bool {
     match refusal.status.as_u16() {
@@ -248,4 +263,22 @@ fn at(base: &Url, path_and_query: &str) -> Url {
     url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
     url.set_query(query);
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::few(1, 30)]
+    #[case::the_default(11, 330)]
+    #[case::more_than_half_an_hour_allows(12, 330)]
+    #[case::the_published_minute(14, 330)]
+    #[case::another_agreement(15, 450)]
+    #[case::a_simulation(u32::MAX, u32::MAX)]
+    fn half_an_hour_allows(#[case] per_minute: u32, #[case] expected: u32) {
+        assert_eq!(half_hour_budget(per_minute), expected);
+    }
 }

@@ -63,7 +63,8 @@ pub enum CustomerSource {
 pub struct Limits {
     /// Token requests of the key.
     pub token_per_minute: u32,
-    /// Requests of the key for customers; the consoles report has a budget of the same size to itself.
+    /// Requests of the key for customers; the consoles report has a budget of the same size to itself. Up to the published 14 it is 330 in
+    /// half an hour at most; above, which is for simulations and other agreements, 30 times as many as in a minute.
     pub admin_per_minute: u32,
     /// Reports of each organization, and reports on all organizations.
     pub reports_per_second: u32,

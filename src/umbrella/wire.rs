@@ -138,16 +138,12 @@ pub(super) struct TotalRequests {
     pub(super) count: Count,
 }
 
-/// A category, in a row or in `GET /reports/v2/providers/categories`.
+/// A category, in a row of threats or in `GET /reports/v2/providers/categories`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Category {
     pub(super) id: Count,
     #[serde(default)]
     pub(super) label: String,
-    #[serde(default, rename = "type")]
-    pub(super) kind: String,
-    #[serde(default)]
-    pub(super) deprecated: bool,
 }
 
 /// A row of `GET /reports/v2/summaries-by-category/dns`.
@@ -174,8 +170,18 @@ pub(super) struct TopDestination {
 /// A row of `GET /reports/v2/top-categories/dns`.
 #[derive(Debug, Deserialize)]
 pub(super) struct TopCategory {
-    pub(super) category: Category,
+    pub(super) category: DescribedCategory,
     pub(super) count: Count,
+}
+
+/// A category of which it must be known whether it is content: all four are required.
+#[derive(Debug, Deserialize)]
+pub(super) struct DescribedCategory {
+    pub(super) id: Count,
+    pub(super) label: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) deprecated: bool,
 }
 
 /// A row of `GET /reports/v2/providers/requests-by-org`.

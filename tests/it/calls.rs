@@ -52,7 +52,7 @@ fn everything_active(world: &mut World) {
 async fn ask_without_month(night: &Night) {
     let services = night.services();
     let scheduled = night.simulation.now();
-    let fleet = services.umbrella.fleet(scheduled, &[], false).await.unwrap();
+    let fleet = services.umbrella.fleet(scheduled, &[], false, None).await.unwrap();
     let organization = Organization { id: OrgId(101), name: String::new(), seats: None, package: None };
     let needs = Needs { scheduled, month: None, deadline: None, mapping_package: None, mapping_seats: None };
     services.umbrella.organization(&fleet, &organization, &needs).await;

@@ -248,8 +248,8 @@ impl Night {
         let loaded =
             config::load(&path, self.settings.clone()).unwrap_or_else(|problems| panic!("{problems}"));
         let config = loaded.config;
-        let mapping = mapping_file::load(&config.mapping_file)
-            .map_or_else(|problems| panic!("{problems}"), |file| file.mapping);
+        let mapping =
+            mapping_file::load(&config.mapping_file).unwrap_or_else(|problems| panic!("{problems}"));
         let now = self.simulation.now();
         let clock = Clock::starting_at(now);
         let services = Services::new(&self.network, &config, clock, SEED).unwrap();

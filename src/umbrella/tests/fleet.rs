@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use rstest::rstest;
 
 use super::*;
@@ -6,13 +8,13 @@ use crate::domain::snapshot::Completeness;
 use crate::http::script::unconnected;
 
 async fn fleet_of(script: &Arc<Script>) -> Result<Fleet, UmbrellaError> {
-    client(script).fleet(scheduled(), &[], false).await
+    client(script).fleet(scheduled(), &[], false, None).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fleet_costs_one_token_and_one_request_per_answer() {
     let script = service(|_, _, _| None);
-    let fleet = client(&script).fleet(scheduled(), &[], true).await.unwrap();
+    let fleet = client(&script).fleet(scheduled(), &[], true, None).await.unwrap();
     let lines: Vec<_> = script.seen().iter().map(line).collect();
     assert_eq!(
         lines,
@@ -24,7 +26,7 @@ async fn a_fleet_costs_one_token_and_one_request_per_answer() {
             "GET /reports/v2/providers/categories",
         ]
     );
-    assert!(fleet.customers.is_complete() && fleet.lists_packages);
+    assert!(fleet.customers.is_complete());
     assert_eq!(fleet.customers.items[1].name, "O'Brien");
     assert_eq!(fleet.customers.items[0].package.as_deref(), Some("DNS Advantage"));
     assert_eq!(fleet.console.unwrap().package.as_deref(), Some("DNS Essentials"));
@@ -73,7 +75,7 @@ async fn a_customer_list_is_complete_only_if_it_has_an_end_and_the_console_agree
     let fleet = fleet_of(&script).await.unwrap();
     assert_eq!(fleet.customers.items.len() as u64, count);
     assert_eq!(fleet.customers.is_complete(), complete, "{:?}", fleet.customers.completeness);
-    assert_eq!(paths(&script, 0).iter().filter(|path| path.contains("customers")).count(), pages);
+    assert_eq!(paths(&script, 0).iter().filter(|path| path.contains("providers/customers")).count(), pages);
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,6 +104,27 @@ async fn a_list_that_repeats_itself_is_partial_and_ends() {
     assert!(!fleet.customers.is_complete());
 }
 
+#[rstest]
+#[case::the_console_counts_as_many(reply(200, r#"{"customerCount":250}"#), true)]
+#[case::the_console_counts_more(reply(200, r#"{"customerCount":251}"#), false)]
+#[case::nobody_counts(reply(403, ""), false)]
+#[tokio::test(start_paused = true)]
+async fn a_list_that_ignores_its_limit_is_complete_if_the_console_counts_as_many(
+    #[case] console: Reply,
+    #[case] complete: bool,
+) {
+    let script = service(move |_, _, line| {
+        let rows = || (0..250).map(|id| customer(OrgId(id), "x")).collect::<Vec<_>>();
+        if line.contains("page=") {
+            return Some(json_reply(rows().into()));
+        }
+        line.contains("consoles").then(|| console.clone())
+    });
+    let fleet = fleet_of(&script).await.unwrap();
+    assert_eq!((fleet.customers.items.len(), fleet.customers.is_complete()), (250, complete));
+    assert_eq!(paths(&script, 0).iter().filter(|path| path.contains("customers")).count(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_organization_that_is_listed_twice_counts_once() {
     let script = service(|_, _, line| {
@@ -127,8 +150,29 @@ async fn a_console_without_the_providers_list_has_the_managed_one(#[case] status
         line.contains("providers/customers").then(|| reply(status, ""))
     });
     let fleet = fleet_of(&script).await.unwrap();
-    assert!(!fleet.lists_packages && fleet.customers.is_complete());
+    assert!(fleet.customers.is_complete());
     assert_eq!(fleet.customers.items[0].package, None);
+}
+
+#[rstest]
+#[case::managed_customers(json_reply(json!([customer(QUIET, "a"), customer(BUSY, "b")])), 2, true)]
+#[case::nobody_there_either(json_reply(json!([])), 0, false)]
+#[case::no_such_list(reply(403, ""), 0, false)]
+#[case::refused(reply(401, ""), 0, false)]
+#[tokio::test(start_paused = true)]
+async fn where_nobody_is_on_the_providers_list_the_managed_one_is_asked(
+    #[case] managed: Reply,
+    #[case] count: usize,
+    #[case] complete: bool,
+) {
+    let script = service(move |_, _, line| {
+        if line.contains("managed/customers") {
+            return Some(managed.clone());
+        }
+        line.contains("providers/customers").then(|| json_reply(json!([])))
+    });
+    let fleet = fleet_of(&script).await.unwrap();
+    assert_eq!((fleet.customers.items.len(), fleet.customers.is_complete()), (count, complete));
 }
 
 #[rstest]
@@ -182,11 +226,43 @@ async fn reports_on_all_organizations_may_fail(#[case] answer: Reply) {
     let script = service(move |_, _, line| {
         (line.contains("/providers/") && !line.contains("customers")).then(|| answer.clone())
     });
-    let fleet = client(&script).fleet(scheduled(), &[], true).await.unwrap();
+    let fleet = client(&script).fleet(scheduled(), &[], true, None).await.unwrap();
     assert!(fleet.deployments_problem().is_some());
     assert_eq!(fleet.deployment(QUIET), None);
     assert_eq!(fleet.moved, MovedCategories::default());
     assert!(fleet.customers.is_complete());
+}
+
+#[rstest]
+#[case::before_the_token(
+    CustomerSource::Auto,
+    "the customer list could not be read from Umbrella: the run's time for reading was over"
+)]
+#[case::without_a_list(
+    CustomerSource::Mapping,
+    "a token could not be read from Umbrella: the run's time for reading was over"
+)]
+#[tokio::test(start_paused = true)]
+async fn without_time_for_the_first_answer_there_is_no_fleet(
+    #[case] customers: CustomerSource,
+    #[case] expected: &str,
+) {
+    let script = service(|_, _, _| None);
+    let umbrella = client_with(&script, &Settings { customers, ..settings() });
+    let error = umbrella.fleet(scheduled(), &[], true, Some(Instant::now())).await.unwrap_err();
+    assert!(matches!(error, UmbrellaError::Unavailable { .. }) && !error.is_refusal(), "{error}");
+    assert_eq!(error.to_string(), expected);
+    assert!(error.hint().contains("http.run_deadline_min") && script.seen().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_on_all_that_comes_too_late_counts_as_failed() {
+    let script = Script::slow(Duration::from_secs(10), |_, request| healthy(request));
+    let deadline = Some(Instant::now() + Duration::from_secs(15));
+    let fleet = client(&script).fleet(scheduled(), &[], true, deadline).await.unwrap();
+    assert!(fleet.customers.is_complete() && fleet.console.is_none());
+    assert_eq!(fleet.deployments_problem(), Some("not read before the deadline"));
+    assert_eq!(paths(&script, 0), ["POST /auth/v2/token", "GET /admin/v2/providers/customers"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,7 +270,7 @@ async fn a_moved_category_is_reported() {
     let script = service(|_, _, line| {
         line.contains("providers/categories").then(|| report(json!([category(65, "Phishing")])))
     });
-    let fleet = client(&script).fleet(scheduled(), &[], true).await.unwrap();
+    let fleet = client(&script).fleet(scheduled(), &[], true, None).await.unwrap();
     assert_eq!(fleet.moved.botnet.unwrap().reason, Reason::CategoryMoved);
     assert_eq!(fleet.moved.malware.unwrap().reason, Reason::CategoryMoved);
 }
@@ -204,7 +280,7 @@ async fn the_mapping_may_be_the_customer_list() {
     let script = service(|_, _, _| None);
     let settings = Settings { customers: CustomerSource::Mapping, ..settings() };
     let mapped = [organization(QUIET)];
-    let fleet = client_with(&script, &settings).fleet(scheduled(), &mapped, false).await.unwrap();
+    let fleet = client_with(&script, &settings).fleet(scheduled(), &mapped, false, None).await.unwrap();
     assert_eq!(fleet.customers.items, mapped);
     assert!(fleet.customers.is_complete());
     assert!(!paths(&script, 0).iter().any(|path| path.contains("/admin/")));

@@ -10,7 +10,7 @@ use crate::domain::metrics::{Metrics, Presence, Reading, Threats};
 /// What the client says of an organization, and what it asked for that.
 async fn collect(script: &Arc<Script>, id: OrgId, needs: &Needs<'_>) -> (Metrics, Vec<String>) {
     let umbrella = client(script);
-    let fleet = umbrella.fleet(scheduled(), &[], needs.month.is_some()).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], needs.month.is_some(), None).await.unwrap();
     let before = script.seen().len();
     let metrics = umbrella.organization(&fleet, &organization(id), needs).await;
     (metrics, script.seen().iter().skip(before).map(line).collect())
@@ -210,7 +210,7 @@ async fn nothing_is_asked_for_after_the_deadline() {
 async fn a_deadline_within_an_organization_costs_what_comes_after_it() {
     let script = Script::slow(Duration::from_secs(10), |_, request| healthy(request));
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], true).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], true, None).await.unwrap();
     let deadline = Some(Instant::now() + Duration::from_secs(25));
     let metrics = umbrella
         .organization(&fleet, &organization(QUIET), &Needs { deadline, ..needs(Some(october())) })
@@ -230,7 +230,7 @@ async fn the_package_comes_from_the_first_source_that_names_it(
     #[case] expected: Option<&str>,
 ) {
     let umbrella = client(&service(|_, _, _| None));
-    let mut fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let mut fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let organization = Organization { package: list.map(str::to_owned), seats: None, ..organization(QUIET) };
     let needs = Needs { mapping_package: mapping, mapping_seats: Some(7), ..needs(None) };
     let metrics = umbrella.organization(&fleet, &organization, &needs).await;
@@ -268,7 +268,7 @@ async fn a_zero_of_networks_needs_both_sources(
     #[case] expected: ZeroCheck,
 ) {
     let umbrella = client(&two_sources(counted, identities));
-    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let check = umbrella.confirm_zero(&fleet, &organization(QUIET), Group::Networks, october(), None).await;
     assert_eq!(check, expected);
 }
@@ -276,7 +276,7 @@ async fn a_zero_of_networks_needs_both_sources(
 #[tokio::test(start_paused = true)]
 async fn a_source_that_cannot_be_read_confirms_nothing() {
     let umbrella = client(&two_sources(0, reply(403, "")));
-    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     for (id, group) in
         [(QUIET, Group::Networks), (BUSY, Group::Agents), (QUIET, Group::Seats), (OrgId(5), Group::Month)]
     {
@@ -289,7 +289,7 @@ async fn a_source_that_cannot_be_read_confirms_nothing() {
 async fn queries_are_confirmed_by_one_report_per_window() {
     let script = service(|_, _, _| None);
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let before = script.seen().len();
     let mut checks = Vec::new();
     for id in [QUIET, BUSY, QUIET] {

@@ -15,7 +15,7 @@ fn redirecting(to: &'static str) -> Arc<Script> {
 
 async fn collect(script: &Arc<Script>) -> (crate::domain::metrics::Metrics, Vec<(String, String)>) {
     let umbrella = client(script);
-    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let before = script.seen().len();
     let metrics = umbrella.organization(&fleet, &organization(QUIET), &needs(Some(october()))).await;
     let seen = script.seen().into_iter().skip(before);
@@ -95,5 +95,5 @@ async fn a_base_url_may_have_a_path_of_its_own() {
         healthy(&inner)
     });
     let settings = Settings { base_url: "http://127.0.0.1:4010/umbrella/".parse().unwrap(), ..settings() };
-    assert!(client_with(&script, &settings).fleet(scheduled(), &[], true).await.is_ok());
+    assert!(client_with(&script, &settings).fleet(scheduled(), &[], true, None).await.is_ok());
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use rstest::rstest;
 
 use super::*;
+use crate::domain::field::Group;
 use crate::domain::finding::Reason;
 use crate::domain::metrics::Reading;
 use crate::http::script::reply_with;
@@ -11,7 +12,7 @@ use crate::http::script::reply_with;
 async fn the_organization_stands_on_the_token_request_only() {
     let script = service(|_, _, _| None);
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], true).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], true, None).await.unwrap();
     umbrella.organization(&fleet, &organization(BUSY), &needs(Some(october()))).await;
     let mut tokens = Vec::new();
     for seen in script.seen() {
@@ -48,7 +49,7 @@ async fn the_organization_stands_on_the_token_request_only() {
 async fn without_its_own_token_an_organization_is_unread_and_asked_nothing(#[case] answer: Reply) {
     let script = service(move |_, request, _| asked_organization(request).map(|_| answer.clone()));
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let before = script.seen().len();
     let metrics = umbrella.organization(&fleet, &organization(BUSY), &needs(Some(october()))).await;
     let Reading::Unread(unread) = metrics.networks else { panic!("read") };
@@ -66,7 +67,7 @@ async fn without_its_own_token_an_organization_is_unread_and_asked_nothing(#[cas
 #[tokio::test(start_paused = true)]
 async fn a_token_that_is_no_longer_taken_is_renewed_once(#[case] answer: Reply) {
     let script = service(move |number, _, _| (number == 1).then(|| answer.clone()));
-    client(&script).fleet(scheduled(), &[], false).await.unwrap();
+    client(&script).fleet(scheduled(), &[], false, None).await.unwrap();
     assert_eq!(
         paths(&script, 0)[..4],
         [
@@ -81,15 +82,56 @@ async fn a_token_that_is_no_longer_taken_is_renewed_once(#[case] answer: Reply) 
 #[rstest]
 #[case::the_key(|line: &str| line.contains("token"), "refused")]
 #[case::a_fresh_token_with_customers(|line: &str| line.contains("customers"), "refused")]
-#[case::a_fresh_token_with_reports(|line: &str| line.contains("providers/deployments"), "refused")]
 #[tokio::test(start_paused = true)]
 async fn a_refused_key_ends_the_run(#[case] refuses: fn(&str) -> bool, #[case] expected: &str) {
     let script =
         service(move |_, _, line| refuses(line).then(|| reply(401, r#"{"message":"Unauthorized"}"#)));
-    let error = client(&script).fleet(scheduled(), &[], false).await.unwrap_err();
+    let error = client(&script).fleet(scheduled(), &[], false, None).await.unwrap_err();
     assert!(matches!(error, UmbrellaError::Credentials { .. }) && error.is_refusal(), "{error}");
     assert!(error.to_string().contains(expected) && error.to_string().contains("HTTP 401"), "{error}");
     assert!(script.seen().len() <= 6);
+}
+
+#[rstest]
+#[case::unauthorized(reply(401, r#"{"message":"Unauthorized"}"#))]
+#[case::invalid_request(reply(400, r#"{"error":"invalid_request"}"#))]
+#[tokio::test(start_paused = true)]
+async fn a_report_that_refuses_even_a_fresh_token_costs_itself_only(
+    #[case] answer: Reply,
+    #[values("consoles", "deployments", "categories", "requests-by-org")] report: &'static str,
+    #[values(CustomerSource::Auto, CustomerSource::Mapping)] customers: CustomerSource,
+) {
+    let script = service(move |_, _, line| {
+        line.contains(&format!("/reports/v2/providers/{report}")).then(|| answer.clone())
+    });
+    let umbrella = client_with(&script, &Settings { customers, ..settings() });
+    let mapped = [organization(QUIET), organization(BUSY)];
+    let fleet = umbrella.fleet(scheduled(), &mapped, true, None).await.unwrap();
+    assert!(fleet.customers.is_complete());
+    assert_eq!(fleet.console.is_none(), report == "consoles");
+    assert_eq!(fleet.deployments_problem().is_some(), report == "deployments");
+    let check = umbrella.confirm_zero(&fleet, &organization(QUIET), Group::Month, october(), None).await;
+    assert_eq!(matches!(check, ZeroCheck::Unknown(_)), report == "requests-by-org");
+    assert_eq!(paths(&script, 0).iter().filter(|path| path.contains("token")).count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_refused_ends_a_run_without_a_customer_list_too() {
+    let script = service(|_, _, line| line.contains("token").then(|| reply(401, "")));
+    let settings = Settings { customers: CustomerSource::Mapping, ..settings() };
+    let mapped = [organization(QUIET)];
+    let error = client_with(&script, &settings).fleet(scheduled(), &mapped, true, None).await.unwrap_err();
+    assert!(matches!(error, UmbrellaError::Credentials { .. }), "{error}");
+    assert_eq!(script.seen().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_revoked_between_two_reports_ends_the_run() {
+    let script = service(|number, _, line| {
+        (line.contains("deployments") || number > 3 && line.contains("token")).then(|| reply(401, ""))
+    });
+    let error = client(&script).fleet(scheduled(), &[], true, None).await.unwrap_err();
+    assert!(matches!(error, UmbrellaError::Credentials { .. }), "{error}");
 }
 
 #[rstest]
@@ -99,15 +141,28 @@ async fn a_refused_key_ends_the_run(#[case] refuses: fn(&str) -> bool, #[case] e
 #[tokio::test(start_paused = true)]
 async fn a_token_endpoint_that_does_not_work_says_nothing_about_the_key(#[case] status: u16) {
     let script = service(move |_, _, line| line.contains("token").then(|| reply(status, "")));
-    let error = client(&script).fleet(scheduled(), &[], false).await.unwrap_err();
+    let error = client(&script).fleet(scheduled(), &[], false, None).await.unwrap_err();
     assert!(matches!(error, UmbrellaError::Unavailable { .. }) && !error.is_refusal(), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fresh_token_that_is_refused_costs_its_organization_only() {
+async fn a_report_that_refuses_a_fresh_token_costs_itself_where_others_were_answered() {
+    let script = service(|_, _, line| line.contains("/total-requests").then(|| reply(401, "")));
+    let umbrella = client(&script);
+    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let before = script.seen().len();
+    let metrics = umbrella.organization(&fleet, &organization(BUSY), &needs(Some(october()))).await;
+    let Reading::Unread(unread) = metrics.month.queries else { panic!("read") };
+    assert_eq!(unread.reason, Reason::ReportUnread);
+    assert!(metrics.agents.read().is_some() && metrics.month.top_categories.read().is_some());
+    assert_eq!(paths(&script, before).iter().filter(|path| path.contains("token")).count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_token_that_is_refused_at_first_costs_its_organization_only() {
     let script = service(|_, _, line| line.contains("/top-identities").then(|| reply(401, "")));
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let before = script.seen().len();
     let metrics = umbrella.organization(&fleet, &organization(BUSY), &needs(Some(october()))).await;
     assert!(metrics.agents.read().is_none() && metrics.month.top_categories.read().is_none());
@@ -130,7 +185,7 @@ async fn a_bad_request_that_is_not_about_the_token_renews_nothing() {
         line.contains("total-requests").then(|| reply(400, r#"{"message":"Bad request"}"#))
     });
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let before = script.seen().len();
     let metrics = umbrella.organization(&fleet, &organization(QUIET), &needs(Some(october()))).await;
     assert!(metrics.month.queries.read().is_none() && metrics.month.malware.read().is_some());
@@ -143,7 +198,7 @@ async fn a_token_is_renewed_before_it_ends() {
     let umbrella = client(&script);
     for (after_s, tokens) in [(0, 1), (3500, 1), (100, 2)] {
         tokio::time::advance(Duration::from_secs(after_s)).await;
-        umbrella.fleet(scheduled(), &[], false).await.unwrap();
+        umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
         assert_eq!(paths(&script, 0).iter().filter(|path| path.contains("token")).count(), tokens);
     }
 }
@@ -153,9 +208,9 @@ async fn whoever_needs_a_token_meanwhile_waits_for_the_one_renewal() {
     let script = Script::slow(Duration::from_secs(2), |_, request| healthy(request));
     let umbrella = client(&script);
     let (first, second, third) = tokio::join!(
-        umbrella.fleet(scheduled(), &[], false),
-        umbrella.fleet(scheduled(), &[], false),
-        umbrella.fleet(scheduled(), &[], false),
+        umbrella.fleet(scheduled(), &[], false, None),
+        umbrella.fleet(scheduled(), &[], false, None),
+        umbrella.fleet(scheduled(), &[], false, None),
     );
     assert!(first.is_ok() && second.is_ok() && third.is_ok());
     assert_eq!(paths(&script, 0).iter().filter(|path| path.contains("token")).count(), 1);
@@ -166,7 +221,7 @@ async fn tokens_keep_to_their_budget() {
     let script = service(|_, _, _| None);
     let limits = Limits { token_per_minute: 2, ..settings().limits };
     let umbrella = client_with(&script, &Settings { limits, ..settings() });
-    let fleet = umbrella.fleet(scheduled(), &[], false).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     for id in 1..=4 {
         umbrella.organization(&fleet, &organization(OrgId(id)), &needs(None)).await;
     }
