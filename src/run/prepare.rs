@@ -27,7 +27,7 @@ use crate::plan::{Informed, Plan, Policy, SecondSource, Setup, falls, plan, setu
 use crate::progress::{Phase, Progress};
 use crate::resolve::{Known, Request, ResolvedLine, Scope, Target, match_questions, resolve};
 use crate::translate::{Desired, Format, translate};
-use crate::umbrella::{self, Needs, Umbrella, ZeroCheck};
+use crate::umbrella::{self, Needs, Umbrella, Visit, ZeroCheck};
 
 /// What a run was asked to do.
 #[derive(Clone, Debug)]
@@ -189,13 +189,14 @@ impl<E: Exchange> Preparation<'_, E> {
             mapping_package: line.line.package.as_deref(),
             mapping_seats: line.line.seats,
         };
-        let mut metrics = self.umbrella.organization(fleet, &target.organization, &needs).await;
+        let mut visit = self.umbrella.visit(fleet, &target.organization, &needs);
+        let mut metrics = visit.metrics().await;
         if target.window.is_none() {
             let why = Unread::report("ConnectWise does not say when the record was created");
             metrics.month = MonthMetrics::unread(&why);
         }
         let desired = self.translate(target, &metrics);
-        let second_sources = self.second_sources(target, &desired, fleet, read_until).await;
+        let second_sources = self.second_sources(target, &desired, &mut visit).await;
         self.progress.advance();
         Informed { line, desired: Some(desired), second_sources }
     }
@@ -215,8 +216,7 @@ impl<E: Exchange> Preparation<'_, E> {
         &self,
         target: &Target,
         desired: &FieldMap<Desired>,
-        fleet: &umbrella::Fleet,
-        read_until: Instant,
+        visit: &mut Visit<'_, E>,
     ) -> BTreeMap<Group, SecondSource> {
         let mut second_sources = BTreeMap::new();
         if !self.config.guards.hold_zero_drop || self.job.waivers.allow(Rule::ValueFellToZero) {
@@ -224,10 +224,7 @@ impl<E: Exchange> Preparation<'_, E> {
         }
         for group in falls(target.record.as_ref(), desired) {
             let Some(window) = target.window else { continue };
-            let umbrella = self.umbrella;
-            let check =
-                umbrella.confirm_zero(fleet, &target.organization, group, window, Some(read_until)).await;
-            second_sources.insert(group, second_source(check));
+            second_sources.insert(group, second_source(visit.confirm_zero(group, window).await));
         }
         second_sources
     }

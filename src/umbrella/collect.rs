@@ -1,14 +1,15 @@
 //! Reads what one organization needs, and nothing else.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 
 use super::auth::Session;
 use super::convert::{self, BOTNET, Census, Deployment, GroupCounts, MALWARE, ThreatCategory};
-use super::fleet::{Fleet, MovedCategories};
-use super::{Needs, PAGES_MAX, Umbrella, activity_span, window_span, wire};
+use super::fleet::Fleet;
+use super::paging::{Next, Paging, Row};
+use super::{Needs, Umbrella, activity_span, window_span, wire};
 use crate::domain::finding::Reason;
 use crate::domain::metrics::{CategoryRequests, Metrics, MonthMetrics, Presence, Reading, Threats, Unread};
 use crate::domain::organization::Organization;
@@ -24,41 +25,27 @@ pub(super) const IDENTITY_TYPES: &str = "identitytypes=network,roaming,anyconnec
 const NETWORKS: &str = "networks";
 const AGENTS: &str = "roaming agents";
 
-/// One organization, for as long as it is collected.
-pub(super) struct Visit<'a, E> {
+/// One organization, for as long as it is collected. Everything it is asked shares one token, and nothing is asked twice.
+pub struct Visit<'a, E> {
     pub(super) umbrella: &'a Umbrella<E>,
-    pub(super) session: Session,
-    pub(super) deadline: Option<Instant>,
+    pub(super) fleet: &'a Fleet,
+    pub(super) organization: &'a Organization,
+    pub(super) needs: Needs<'a>,
+    session: Session,
+    // How many networks and agents the identities were, once they were asked for.
+    identity_totals: Option<Result<(u64, u64), Unread>>,
 }
 
 impl<E: Exchange> Umbrella<E> {
-    /// Reads what the organization needs. What could not be read is [`Unread`] group by group.
-    ///
-    /// Without [`Needs::month`] the values of the month are unread, and not to be used.
-    pub async fn organization(
-        &self,
-        fleet: &Fleet,
-        organization: &Organization,
-        needs: &Needs<'_>,
-    ) -> Metrics {
-        let visit = self.visit(organization, needs.deadline);
-        let deployment = fleet.deployment(organization.id).copied();
-        let (networks, agents) = visit.presences(deployment, needs).await;
-        let month = match needs.month {
-            Some(window) => visit.month(window, &fleet.moved).await,
-            None => MonthMetrics::unread(&Unread::report("the month was not asked for")),
-        };
-        Metrics {
-            package: package(fleet, organization, needs),
-            seats: seats(organization, needs),
-            networks,
-            agents,
-            month,
-        }
-    }
-
-    pub(super) fn visit(&self, organization: &Organization, deadline: Option<Instant>) -> Visit<'_, E> {
-        Visit { umbrella: self, session: self.gateway.organization(organization.id), deadline }
+    /// Begins to ask about an organization. Nothing is sent.
+    pub fn visit<'a>(
+        &'a self,
+        fleet: &'a Fleet,
+        organization: &'a Organization,
+        needs: &Needs<'a>,
+    ) -> Visit<'a, E> {
+        let session = self.gateway.organization(organization.id);
+        Visit { umbrella: self, fleet, organization, needs: *needs, session, identity_totals: None }
     }
 }
 
@@ -85,29 +72,40 @@ fn seats(organization: &Organization, needs: &Needs<'_>) -> Reading<u64> {
 }
 
 impl<E: Exchange> Visit<'_, E> {
-    async fn report<T: DeserializeOwned>(&self, what: &str, path_and_query: &str) -> Result<T, Unread> {
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            let sentence = format!("{what}: the run's time for reading was over");
-            return Err(Unread { reason: Reason::NotReadInTime, sentence });
+    /// Reads what the organization needs. What could not be read is [`Unread`] group by group.
+    ///
+    /// Without [`Needs::month`] the values of the month are unread, and not to be used.
+    pub async fn metrics(&mut self) -> Metrics {
+        let (networks, agents) = self.presences().await;
+        let month = match self.needs.month {
+            Some(window) => self.month(window).await,
+            None => MonthMetrics::unread(&Unread::report("the month was not asked for")),
+        };
+        Metrics {
+            package: package(self.fleet, self.organization, &self.needs),
+            seats: seats(self.organization, &self.needs),
+            networks,
+            agents,
+            month,
         }
-        let gateway = &self.umbrella.gateway;
-        gateway.report(&self.session, path_and_query, self.deadline).await.map_err(|error| error.unread(what))
+    }
+
+    async fn report<T: DeserializeOwned>(&self, what: &str, path_and_query: &str) -> Result<T, Unread> {
+        let answer = self.umbrella.gateway.report(&self.session, path_and_query, self.needs.deadline).await;
+        answer.map_err(|error| error.unread(what))
     }
 
     /// Networks and agents. Names are asked for only where somebody is inactive or the report on all organizations says nothing; both
     /// groups then come from the source of the names, so that a record never mixes two sources that disagree.
-    async fn presences(
-        &self,
-        deployment: Option<Deployment>,
-        needs: &Needs<'_>,
-    ) -> (Reading<Presence>, Reading<Presence>) {
+    async fn presences(&mut self) -> (Reading<Presence>, Reading<Presence>) {
+        let deployment = self.fleet.deployment(self.organization.id).copied();
         let networks = deployment.map(|deployment| deployment.networks);
         let agents = deployment.map(|deployment| deployment.agents);
         let without_names = |counts: Option<GroupCounts>| counts.and_then(GroupCounts::presence);
         if let (Some(networks), Some(agents)) = (without_names(networks), without_names(agents)) {
             return (Reading::Read(networks), Reading::Read(agents));
         }
-        match self.named(deployment, needs).await {
+        match self.named(deployment).await {
             Ok(named) => {
                 let (named_networks, named_agents) = named.finish();
                 (
@@ -122,58 +120,71 @@ impl<E: Exchange> Visit<'_, E> {
         }
     }
 
-    async fn named(&self, deployment: Option<Deployment>, needs: &Needs<'_>) -> Result<Census, Unread> {
-        let active = self.active_identities(deployment.map(|deployment| deployment.active()), needs).await?;
-        self.census(Census::new(active), deployment.map(|deployment| deployment.total())).await
+    async fn named(&mut self, deployment: Option<Deployment>) -> Result<Census, Unread> {
+        let active = self.active_identities(deployment.map(|deployment| deployment.active())).await?;
+        self.census(active, deployment.map(|deployment| deployment.total())).await
     }
 
-    async fn active_identities(
-        &self,
-        expected: Option<u64>,
-        needs: &Needs<'_>,
-    ) -> Result<HashSet<u64>, Unread> {
-        let path = format!("/reports/v2/top-identities?{}&{IDENTITY_TYPES}", activity_span(needs.scheduled));
+    async fn active_identities(&self, expected: Option<u64>) -> Result<HashSet<u64>, Unread> {
+        let span = activity_span(self.needs.scheduled);
+        let path = format!("/reports/v2/top-identities?{span}&{IDENTITY_TYPES}");
         let mut active = HashSet::new();
-        self.pages("active identities", &path, expected, |page: &[wire::TopIdentity]| {
-            active.extend(convert::active_ids(page));
+        let paging = Paging::new(IDENTITY_ROWS, expected);
+        self.pages("active identities", &path, paging, |page: Vec<wire::TopIdentity>| {
+            let before = active.len();
+            active.extend(convert::active_ids(&page));
+            ControlFlow::Continue((active.len() - before) as u64)
         })
         .await?;
         Ok(active)
     }
 
-    /// Adds all identities of the organization to `census`. `expected` is how many another source counts.
-    pub(super) async fn census(&self, mut census: Census, expected: Option<u64>) -> Result<Census, Unread> {
+    /// All identities of the organization; `active` are those with traffic. `expected` is how many another source counts.
+    async fn census(&mut self, active: HashSet<u64>, expected: Option<u64>) -> Result<Census, Unread> {
         let path = format!("/reports/v2/identities?{IDENTITY_TYPES}");
-        self.pages("identities", &path, expected, |page: &[wire::Identity]| census.add(page)).await?;
-        Ok(census)
+        let mut census = Census::new(active);
+        let paging = Paging::new(IDENTITY_ROWS, expected);
+        let take = |page: Vec<wire::Identity>| ControlFlow::Continue(census.add(&page));
+        let read = self.pages("identities", &path, paging, take).await;
+        self.identity_totals = Some(read.clone().map(|()| census.totals()));
+        read.map(|()| census)
     }
 
-    /// Gives `take` page after page. A page that is short is the last one, unless fewer rows came than `expected`: then Umbrella's own
-    /// maximum may be lower than ours, and it is asked on until a page is empty.
-    async fn pages<T: DeserializeOwned>(
+    /// How many networks and agents the organization's identities are; asked for only where that was not read before.
+    pub(super) async fn identity_totals(&mut self, expected: u64) -> Result<(u64, u64), Unread> {
+        match &self.identity_totals {
+            Some(known) => known.clone(),
+            None => Ok(self.census(HashSet::new(), Some(expected)).await?.totals()),
+        }
+    }
+
+    /// Gives `take` page after page, without the rows that came before. It says how many of them count, or that it has enough.
+    async fn pages<T: DeserializeOwned + Row>(
         &self,
         what: &str,
         path: &str,
-        expected: Option<u64>,
-        mut take: impl FnMut(&[T]),
+        mut paging: Paging,
+        mut take: impl FnMut(Vec<T>) -> ControlFlow<(), u64>,
     ) -> Result<(), Unread> {
-        let mut rows = 0;
-        for _ in 0..PAGES_MAX {
-            let page: Vec<T> =
-                self.report(what, &format!("{path}&limit={IDENTITY_ROWS}&offset={rows}")).await?;
-            take(&page);
-            rows += page.len();
-            let is_short = page.len() < IDENTITY_ROWS;
-            let is_enough = expected.is_none_or(|expected| rows as u64 >= expected);
-            if is_short && (is_enough || page.is_empty()) {
-                return Ok(());
+        loop {
+            let (limit, offset) = (paging.rows_max(), paging.offset());
+            let page: Vec<T> = self.report(what, &format!("{path}&limit={limit}&offset={offset}")).await?;
+            let rows = page.len();
+            let fresh = paging.fresh(page);
+            let fresh_rows = fresh.len();
+            let ControlFlow::Continue(counted) = take(fresh) else { return Ok(()) };
+            match paging.after(rows, fresh_rows, counted) {
+                Next::Page => {}
+                Next::Complete => return Ok(()),
+                Next::Endless => {
+                    return Err(Unread::report(format!("{what}: the list has no end that can be read")));
+                }
             }
         }
-        Err(Unread::report(format!("{what}: the list has no end after {PAGES_MAX} pages")))
     }
 
-    async fn month(&self, window: Window, moved: &MovedCategories) -> MonthMetrics {
-        let (malware, botnet) = self.threats(window, moved).await;
+    async fn month(&self, window: Window) -> MonthMetrics {
+        let (malware, botnet) = self.threats(window).await;
         MonthMetrics {
             queries: self.queries(window).await.into(),
             malware,
@@ -191,7 +202,8 @@ impl<E: Exchange> Visit<'_, E> {
     }
 
     /// Malware and botnet, from one report.
-    async fn threats(&self, window: Window, moved: &MovedCategories) -> (Reading<Threats>, Reading<Threats>) {
+    async fn threats(&self, window: Window) -> (Reading<Threats>, Reading<Threats>) {
+        let moved = &self.fleet.moved;
         let rows = match (&moved.malware, &moved.botnet) {
             (Some(_), Some(_)) => Ok(Vec::new()),
             _ => self.threat_rows(window).await,
@@ -209,24 +221,21 @@ impl<E: Exchange> Visit<'_, E> {
     async fn threat_rows(&self, window: Window) -> Result<Vec<wire::CategorySummary>, Unread> {
         let wanted = [MALWARE.id, BOTNET.id];
         let path = format!(
-            "/reports/v2/summaries-by-category/dns?{}&categories={},{}&verdict=blocked&limit={SUMMARY_ROWS}",
+            "/reports/v2/summaries-by-category/dns?{}&categories={},{}&verdict=blocked",
             window_span(window),
             BOTNET.id,
             MALWARE.id
         );
         let mut found: Vec<wire::CategorySummary> = Vec::new();
-        for page in 0..PAGES_MAX {
-            let offset = page * SUMMARY_ROWS;
-            let rows: Vec<wire::CategorySummary> =
-                self.report("blocked threats", &format!("{path}&offset={offset}")).await?;
-            let is_full = rows.len() >= SUMMARY_ROWS;
+        let paging = Paging::new(SUMMARY_ROWS, None);
+        self.pages("blocked threats", &path, paging, |rows: Vec<wire::CategorySummary>| {
+            let count = rows.len() as u64;
             found.extend(rows.into_iter().filter(|row| wanted.contains(&row.category.id.0)));
-            let is_found = |id: &u64| found.iter().any(|row| row.category.id.0 == *id);
-            if !is_full || wanted.iter().all(is_found) {
-                return Ok(found);
-            }
-        }
-        Err(Unread::report(format!("blocked threats: the list has no end after {PAGES_MAX} pages")))
+            // Rows come once, so that as many as are wanted are all that are wanted.
+            if found.len() == wanted.len() { ControlFlow::Break(()) } else { ControlFlow::Continue(count) }
+        })
+        .await?;
+        Ok(found)
     }
 
     async fn top_domains(&self, window: Window, verdict: &str) -> Result<Vec<String>, Unread> {

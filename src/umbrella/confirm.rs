@@ -1,17 +1,17 @@
 //! Asks a second source whether a guarded number really is 0.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::convert::{self, Census};
+use super::collect::Visit;
+use super::convert::{self, Deployment};
 use super::fleet::Fleet;
 use super::{Umbrella, window_span, wire};
 use crate::domain::field::Group;
 use crate::domain::ids::OrgId;
 use crate::domain::metrics::Unread;
-use crate::domain::organization::Organization;
 use crate::domain::window::Window;
 use crate::http::Exchange;
 
@@ -45,53 +45,42 @@ impl ZeroCheck {
     }
 }
 
-impl<E: Exchange> Umbrella<E> {
+impl<E: Exchange> Visit<'_, E> {
     /// Asks whether the number that guards `group` really is 0.
     ///
     /// Networks and agents: both the report on all organizations and the organization's identities must say so, whichever of them gave
-    /// the 0. Month: `providers/requests-by-org` over `window`, read once for all organizations. Seats have one source only.
-    pub async fn confirm_zero(
-        &self,
-        fleet: &Fleet,
-        organization: &Organization,
-        group: Group,
-        window: Window,
-        deadline: Option<Instant>,
-    ) -> ZeroCheck {
+    /// the 0; identities that the visit has read already are not asked for again. Month: `providers/requests-by-org` over `window`, read
+    /// once for all organizations. Seats have one source only.
+    pub async fn confirm_zero(&mut self, group: Group, window: Window) -> ZeroCheck {
         match group {
             Group::Seats => ZeroCheck::Unknown(Unread::report("seats have no second source")),
-            Group::Networks | Group::Agents => self.confirm_count(fleet, organization, group, deadline).await,
+            Group::Networks => self.confirm_count(|deployment| deployment.networks.total, |it| it.0).await,
+            Group::Agents => self.confirm_count(|deployment| deployment.agents.total, |it| it.1).await,
             Group::Month => {
-                ZeroCheck::of(self.window_queries(fleet, organization.id, window, deadline).await)
+                let Self { umbrella, fleet, organization, needs, .. } = self;
+                ZeroCheck::of(umbrella.window_queries(fleet, organization.id, window, needs.deadline).await)
             }
         }
     }
 
     async fn confirm_count(
-        &self,
-        fleet: &Fleet,
-        organization: &Organization,
-        group: Group,
-        deadline: Option<Instant>,
+        &mut self,
+        counted: fn(&Deployment) -> u64,
+        named: fn((u64, u64)) -> u64,
     ) -> ZeroCheck {
-        let Some(deployment) = fleet.deployment(organization.id) else {
+        let Some(deployment) = self.fleet.deployment(self.organization.id) else {
             return ZeroCheck::Unknown(Unread::report(
                 "the deployments report does not have the organization",
             ));
         };
-        let is_networks = group == Group::Networks;
-        let counted = if is_networks { deployment.networks.total } else { deployment.agents.total };
-        if counted > 0 {
-            return ZeroCheck::Contradicted { number: counted };
+        match counted(deployment) {
+            0 => ZeroCheck::of(self.identity_totals(deployment.total()).await.map(named)),
+            number => ZeroCheck::Contradicted { number },
         }
-        let visit = self.visit(organization, deadline);
-        let census = visit.census(Census::new(HashSet::new()), Some(deployment.total())).await;
-        ZeroCheck::of(census.map(|census| {
-            let (networks, agents) = census.finish();
-            if is_networks { networks.total } else { agents.total }
-        }))
     }
+}
 
+impl<E: Exchange> Umbrella<E> {
     async fn window_queries(
         &self,
         fleet: &Fleet,

@@ -181,7 +181,6 @@ impl Kind {
 #[derive(Debug)]
 pub(super) struct Census {
     active: HashSet<u64>,
-    counted: HashSet<u64>,
     networks: Presence,
     agents: Presence,
 }
@@ -190,18 +189,19 @@ impl Census {
     /// `active` are the ids of the identities with traffic.
     pub(super) fn new(active: HashSet<u64>) -> Self {
         let nobody = Presence { total: 0, active: 0, inactive: Vec::new() };
-        Self { active, counted: HashSet::new(), networks: nobody.clone(), agents: nobody }
+        Self { active, networks: nobody.clone(), agents: nobody }
     }
 
-    /// Pages may overlap when an identity appears or disappears meanwhile: each id counts once. Deleted ones do not count.
-    pub(super) fn add(&mut self, page: &[wire::Identity]) {
+    /// Adds identities that were not added before, and says how many of them count: those that are not deleted.
+    pub(super) fn add(&mut self, page: &[wire::Identity]) -> u64 {
+        let before = self.networks.total + self.agents.total;
         for identity in page {
             let presence = match Kind::of(&identity.identity_type) {
                 Some(Kind::Network) => &mut self.networks,
                 Some(Kind::Agent) => &mut self.agents,
                 None => continue,
             };
-            if identity.deleted || !self.counted.insert(identity.id.0) {
+            if identity.deleted {
                 continue;
             }
             presence.total += 1;
@@ -211,6 +211,12 @@ impl Census {
                 presence.inactive.push(text(identity.label.as_deref().unwrap_or_default()));
             }
         }
+        self.networks.total + self.agents.total - before
+    }
+
+    /// How many networks and agents there are.
+    pub(super) fn totals(&self) -> (u64, u64) {
+        (self.networks.total, self.agents.total)
     }
 
     /// Networks and agents.
@@ -219,9 +225,9 @@ impl Census {
     }
 }
 
-/// The ids of identities with traffic.
+/// The ids of identities with traffic that are not deleted.
 pub(super) fn active_ids(page: &[wire::TopIdentity]) -> impl Iterator<Item = u64> {
-    page.iter().filter(|row| row.requests.0 > 0).map(|row| row.identity.id.0)
+    page.iter().filter(|row| row.requests.0 > 0 && !row.identity.deleted).map(|row| row.identity.id.0)
 }
 
 /// The source that names wins over the counts of the report on all organizations, except that it says nothing is active while the report
@@ -321,8 +327,7 @@ mod tests {
             identity(6, "anyconnect", "PC-6", false),
             identity(7, "site", "HQ", false),
         ]));
-        census.add(&page);
-        census.add(&page[1..2]);
+        assert_eq!(census.add(&page), 5);
         let (networks, agents) = census.finish();
         assert_eq!(networks, Presence { total: 2, active: 1, inactive: vec!["O'Brien & Co".into()] });
         assert_eq!(agents, Presence { total: 3, active: 1, inactive: vec!["PC-4".into(), "PC-4".into()] });

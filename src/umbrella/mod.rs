@@ -1,7 +1,7 @@
 //! Reads Umbrella. Cannot write to it.
 //!
-//! [`Umbrella::fleet`] reads what serves every organization at once, [`Umbrella::organization`] what one organization still needs; both ask
-//! for exactly what is needed. An organization with nothing inactive, whose month is known already, costs no request at all.
+//! [`Umbrella::fleet`] reads what serves every organization at once, a [`Visit`] what one organization still needs; both ask for exactly
+//! what is needed. An organization with nothing inactive, whose month is known already, costs no request at all.
 //!
 //! # What is promised
 //! * What was not read is [`Unread`] with a reason, never 0, empty or absent.
@@ -16,6 +16,7 @@ mod convert;
 mod error;
 mod fleet;
 mod gateway;
+mod paging;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -35,6 +36,7 @@ use crate::domain::window::Window;
 use crate::http::{Counters, Exchange, HostPattern, Traffic};
 use crate::secret::Secret;
 
+pub use self::collect::Visit;
 pub use self::confirm::ZeroCheck;
 pub use self::convert::{Deployment, GroupCounts};
 pub use self::error::UmbrellaError;

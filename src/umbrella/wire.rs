@@ -7,6 +7,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
+use super::paging::Row;
+
 /// A whole number that is not negative. The documents declare `number`, so `42.0` is one too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Count(pub(super) u64);
@@ -130,6 +132,26 @@ pub(super) struct TopIdentity {
 #[derive(Debug, Deserialize)]
 pub(super) struct IdentityRef {
     pub(super) id: Count,
+    #[serde(default)]
+    pub(super) deleted: bool,
+}
+
+impl Row for Identity {
+    fn id(&self) -> u64 {
+        self.id.0
+    }
+}
+
+impl Row for TopIdentity {
+    fn id(&self) -> u64 {
+        self.identity.id.0
+    }
+}
+
+impl Row for CategorySummary {
+    fn id(&self) -> u64 {
+        self.category.id.0
+    }
 }
 
 /// `GET /reports/v2/total-requests/dns`.

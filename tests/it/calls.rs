@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::Method;
 use psasync::domain::field::FieldId;
-use psasync::domain::finding::Bucket;
+use psasync::domain::finding::{Bucket, Reason};
 use psasync::domain::ids::OrgId;
 use psasync::domain::organization::Organization;
 use psasync::plan::Action;
@@ -55,7 +55,7 @@ async fn ask_without_month(night: &Night) {
     let fleet = services.umbrella.fleet(scheduled, &[], false, None).await.unwrap();
     let organization = Organization { id: OrgId(101), name: String::new(), seats: None, package: None };
     let needs = Needs { scheduled, month: None, deadline: None, mapping_package: None, mapping_seats: None };
-    services.umbrella.organization(&fleet, &organization, &needs).await;
+    services.umbrella.visit(&fleet, &organization, &needs).metrics().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,6 +88,18 @@ async fn names_and_month_together_cost_one_token_and_seven_reports() {
     let night = Night::of(acme());
     night.sync().await;
     assert_eq!(about(&night, 101), counts(&[&[TOKEN], &NAMES[..], &MONTH[..]].concat()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn confirming_that_both_counts_fell_to_zero_costs_one_report_more() {
+    let mut world = acme();
+    world.umbrella.organizations[0].identities.clear();
+    let old = [(FieldId::NetworksTotal, json!(9)), (FieldId::AgentsDeployed, json!(9))];
+    world.connectwise.records.push(record(1, 11, &old));
+    let night = Night::of(world);
+    let report = night.sync().await;
+    assert_eq!(report.reasons("ACME"), [Reason::ZeroConfirmed; 2]);
+    assert_eq!(about(&night, 101), counts(&[&[TOKEN, ("identities", 1)], &MONTH[..]].concat()));
 }
 
 #[tokio::test(start_paused = true)]

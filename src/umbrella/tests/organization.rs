@@ -12,7 +12,7 @@ async fn collect(script: &Arc<Script>, id: OrgId, needs: &Needs<'_>) -> (Metrics
     let umbrella = client(script);
     let fleet = umbrella.fleet(scheduled(), &[], needs.month.is_some(), None).await.unwrap();
     let before = script.seen().len();
-    let metrics = umbrella.organization(&fleet, &organization(id), needs).await;
+    let metrics = umbrella.visit(&fleet, &organization(id), needs).metrics().await;
     (metrics, script.seen().iter().skip(before).map(line).collect())
 }
 
@@ -137,6 +137,63 @@ async fn where_fewer_rows_come_than_counted_the_list_is_asked_on() {
     assert_eq!(metrics.agents, Reading::Read(presence(2, 2, &[])));
 }
 
+fn offset(line: &str) -> usize {
+    line.rsplit_once("offset=").and_then(|(_, offset)| offset.parse().ok()).unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_count_a_round_page_is_not_taken_for_the_last() {
+    let script = service(|_, _, line| {
+        let ids = (1..=150_u64).skip(offset(line)).take(100);
+        if line.contains("/top-identities") {
+            return Some(report(ids.map(|id| top_identity(id, 1)).collect()));
+        }
+        if line.contains("/v2/identities") {
+            return Some(report(ids.map(|id| identity(id, "network", "x")).collect()));
+        }
+        line.contains("providers/deployments").then(|| reply(403, ""))
+    });
+    let (metrics, asked) = collect(&script, BUSY, &needs(None)).await;
+    assert_eq!(metrics.networks, Reading::Read(presence(150, 150, &[])));
+    assert_eq!(asked.iter().map(|line| offset(line)).collect::<Vec<_>>(), [0, 0, 100, 0, 100]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deleted_identities_do_not_stand_in_for_those_that_are_counted() {
+    let script = service(|_, _, line| {
+        let mut gone = identity(90, "network", "Gone");
+        gone["deleted"] = true.into();
+        let all = [gone, identity(11, "network", "HQ"), identity(12, "network", "Branch")];
+        if line.contains("providers/deployments") {
+            return Some(report(json!([deployment(BUSY, &[("network", 1, 2)])])));
+        }
+        let rows = all.into_iter().skip(offset(line)).take(2);
+        line.contains("/v2/identities").then(|| report(rows.collect()))
+    });
+    let (metrics, asked) = collect(&script, BUSY, &needs(None)).await;
+    assert_eq!(metrics.networks, Reading::Read(presence(2, 1, &["Branch"])));
+    assert_eq!(asked.iter().filter(|line| line.contains("/v2/identities")).count(), 2);
+}
+
+#[rstest]
+#[case::the_limit_is_ignored(120, 1, true)]
+#[case::the_offset_is_ignored_and_the_list_may_be_cut(100, 2, false)]
+#[tokio::test(start_paused = true)]
+async fn a_list_of_threats_that_goes_its_own_way_ends(
+    #[case] rows: u64,
+    #[case] requests: usize,
+    #[case] is_read: bool,
+) {
+    let script = service(move |_, _, line| {
+        let all = (0..rows).map(|id| summary(id + 1000, "x", 1, 1));
+        line.contains("summaries").then(|| report(all.collect()))
+    });
+    let (metrics, asked) = collect(&script, QUIET, &needs(Some(october()))).await;
+    assert_eq!(metrics.month.botnet == Reading::Read(Threats::default()), is_read);
+    assert_eq!(metrics.month.malware.read().is_some(), is_read);
+    assert_eq!(asked.iter().filter(|line| line.contains("summaries")).count(), requests);
+}
+
 #[rstest]
 #[case::refused(reply(403, ""))]
 #[case::an_empty_list_for_an_object(report(json!([])))]
@@ -213,7 +270,8 @@ async fn a_deadline_within_an_organization_costs_what_comes_after_it() {
     let fleet = umbrella.fleet(scheduled(), &[], true, None).await.unwrap();
     let deadline = Some(Instant::now() + Duration::from_secs(25));
     let metrics = umbrella
-        .organization(&fleet, &organization(QUIET), &Needs { deadline, ..needs(Some(october())) })
+        .visit(&fleet, &organization(QUIET), &Needs { deadline, ..needs(Some(october())) })
+        .metrics()
         .await;
     assert!(metrics.month.malware.read().is_some() && metrics.month.queries.read().is_some());
     assert_eq!(reason(&metrics.month.top_domains), Reason::NotReadInTime);
@@ -233,13 +291,13 @@ async fn the_package_comes_from_the_first_source_that_names_it(
     let mut fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let organization = Organization { package: list.map(str::to_owned), seats: None, ..organization(QUIET) };
     let needs = Needs { mapping_package: mapping, mapping_seats: Some(7), ..needs(None) };
-    let metrics = umbrella.organization(&fleet, &organization, &needs).await;
+    let metrics = umbrella.visit(&fleet, &organization, &needs).metrics().await;
     assert_eq!(metrics.package.read().map(String::as_str), expected);
     assert_eq!(metrics.seats, Reading::Read(7));
     fleet.console = None;
     let nobody = Needs { mapping_package: None, mapping_seats: None, ..needs };
     let metrics =
-        umbrella.organization(&fleet, &Organization { package: None, ..organization }, &nobody).await;
+        umbrella.visit(&fleet, &Organization { package: None, ..organization }, &nobody).metrics().await;
     assert_eq!(reason(&metrics.package), Reason::PackageUnknown);
     assert_eq!(reason(&metrics.seats), Reason::SeatsUnknown);
 }
@@ -269,7 +327,10 @@ async fn a_zero_of_networks_needs_both_sources(
 ) {
     let umbrella = client(&two_sources(counted, identities));
     let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
-    let check = umbrella.confirm_zero(&fleet, &organization(QUIET), Group::Networks, october(), None).await;
+    let check = umbrella
+        .visit(&fleet, &organization(QUIET), &needs(None))
+        .confirm_zero(Group::Networks, october())
+        .await;
     assert_eq!(check, expected);
 }
 
@@ -280,9 +341,58 @@ async fn a_source_that_cannot_be_read_confirms_nothing() {
     for (id, group) in
         [(QUIET, Group::Networks), (BUSY, Group::Agents), (QUIET, Group::Seats), (OrgId(5), Group::Month)]
     {
-        let check = umbrella.confirm_zero(&fleet, &organization(id), group, october(), None).await;
+        let check =
+            umbrella.visit(&fleet, &organization(id), &needs(None)).confirm_zero(group, october()).await;
         assert!(matches!(check, ZeroCheck::Unknown(_)), "{group:?}: {check:?}");
     }
+}
+
+/// What confirming that networks and agents are 0 costs after the organization was read.
+async fn confirm_both(script: &Arc<Script>) -> (Vec<ZeroCheck>, Vec<String>) {
+    let umbrella = client(script);
+    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let organization = organization(QUIET);
+    let mut visit = umbrella.visit(&fleet, &organization, &needs(None));
+    visit.metrics().await;
+    let before = script.seen().len();
+    let mut checks = Vec::new();
+    for group in [Group::Networks, Group::Agents] {
+        checks.push(visit.confirm_zero(group, october()).await);
+    }
+    (checks, script.seen().iter().skip(before).map(|seen| seen.request.uri().path().to_owned()).collect())
+}
+
+#[rstest]
+#[case::read(reply(200, r#"{"data":[]}"#), 2)]
+#[case::refused(reply(403, ""), 0)]
+#[tokio::test(start_paused = true)]
+async fn both_groups_are_confirmed_by_one_token_and_one_report(
+    #[case] identities: Reply,
+    #[case] confirmed: usize,
+) {
+    let script = service(move |_, _, line| {
+        if line.contains("providers/deployments") {
+            return Some(report(json!([deployment(QUIET, &[])])));
+        }
+        line.contains("/v2/identities").then(|| identities.clone())
+    });
+    let (checks, asked) = confirm_both(&script).await;
+    assert_eq!(checks.iter().filter(|check| **check == ZeroCheck::Confirmed).count(), confirmed);
+    assert_eq!(asked, ["/auth/v2/token", "/reports/v2/identities"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn identities_that_were_read_for_their_names_confirm_a_zero_for_nothing() {
+    let script = service(|_, _, line| {
+        if line.contains("providers/deployments") {
+            return Some(report(json!([deployment(QUIET, &[("roaming", 1, 2)])])));
+        }
+        let agents = json!([identity(21, "roaming", "PC-1"), identity(22, "roaming", "PC-2")]);
+        line.contains("/v2/identities").then(|| report(agents))
+    });
+    let (checks, asked) = confirm_both(&script).await;
+    assert_eq!(checks, [ZeroCheck::Confirmed, ZeroCheck::Contradicted { number: 2 }]);
+    assert_eq!(asked, Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,7 +403,12 @@ async fn queries_are_confirmed_by_one_report_per_window() {
     let before = script.seen().len();
     let mut checks = Vec::new();
     for id in [QUIET, BUSY, QUIET] {
-        checks.push(umbrella.confirm_zero(&fleet, &organization(id), Group::Month, october(), None).await);
+        checks.push(
+            umbrella
+                .visit(&fleet, &organization(id), &needs(None))
+                .confirm_zero(Group::Month, october())
+                .await,
+        );
     }
     assert_eq!(checks, [ZeroCheck::Confirmed, ZeroCheck::Contradicted { number: 4 }, ZeroCheck::Confirmed]);
     let asked: Vec<_> = script.seen().iter().skip(before).map(line).collect();

@@ -17,7 +17,7 @@ async fn collect(script: &Arc<Script>) -> (crate::domain::metrics::Metrics, Vec<
     let umbrella = client(script);
     let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let before = script.seen().len();
-    let metrics = umbrella.organization(&fleet, &organization(QUIET), &needs(Some(october()))).await;
+    let metrics = umbrella.visit(&fleet, &organization(QUIET), &needs(Some(october()))).metrics().await;
     let seen = script.seen().into_iter().skip(before);
     let hosts = seen.map(|seen| (seen.request.uri().host().unwrap().to_owned(), line(&seen))).collect();
     (metrics, hosts)

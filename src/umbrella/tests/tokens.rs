@@ -13,7 +13,7 @@ async fn the_organization_stands_on_the_token_request_only() {
     let script = service(|_, _, _| None);
     let umbrella = client(&script);
     let fleet = umbrella.fleet(scheduled(), &[], true, None).await.unwrap();
-    umbrella.organization(&fleet, &organization(BUSY), &needs(Some(october()))).await;
+    umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await;
     let mut tokens = Vec::new();
     for seen in script.seen() {
         let organization = header(&seen, "x-umbrella-orgid").map(str::to_owned);
@@ -51,7 +51,7 @@ async fn without_its_own_token_an_organization_is_unread_and_asked_nothing(#[cas
     let umbrella = client(&script);
     let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let before = script.seen().len();
-    let metrics = umbrella.organization(&fleet, &organization(BUSY), &needs(Some(october()))).await;
+    let metrics = umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await;
     let Reading::Unread(unread) = metrics.networks else { panic!("read") };
     assert_eq!(unread.reason, Reason::ReportUnread);
     assert!(unread.sentence.contains("token"), "{}", unread.sentence);
@@ -110,7 +110,10 @@ async fn a_report_that_refuses_even_a_fresh_token_costs_itself_only(
     assert!(fleet.customers.is_complete());
     assert_eq!(fleet.console.is_none(), report == "consoles");
     assert_eq!(fleet.deployments_problem().is_some(), report == "deployments");
-    let check = umbrella.confirm_zero(&fleet, &organization(QUIET), Group::Month, october(), None).await;
+    let check = umbrella
+        .visit(&fleet, &organization(QUIET), &needs(None))
+        .confirm_zero(Group::Month, october())
+        .await;
     assert_eq!(matches!(check, ZeroCheck::Unknown(_)), report == "requests-by-org");
     assert_eq!(paths(&script, 0).iter().filter(|path| path.contains("token")).count(), 2);
 }
@@ -151,7 +154,7 @@ async fn a_report_that_refuses_a_fresh_token_costs_itself_where_others_were_answ
     let umbrella = client(&script);
     let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let before = script.seen().len();
-    let metrics = umbrella.organization(&fleet, &organization(BUSY), &needs(Some(october()))).await;
+    let metrics = umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await;
     let Reading::Unread(unread) = metrics.month.queries else { panic!("read") };
     assert_eq!(unread.reason, Reason::ReportUnread);
     assert!(metrics.agents.read().is_some() && metrics.month.top_categories.read().is_some());
@@ -164,7 +167,7 @@ async fn a_fresh_token_that_is_refused_at_first_costs_its_organization_only() {
     let umbrella = client(&script);
     let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let before = script.seen().len();
-    let metrics = umbrella.organization(&fleet, &organization(BUSY), &needs(Some(october()))).await;
+    let metrics = umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await;
     assert!(metrics.agents.read().is_none() && metrics.month.top_categories.read().is_none());
     assert_eq!(
         paths(&script, before),
@@ -175,7 +178,7 @@ async fn a_fresh_token_that_is_refused_at_first_costs_its_organization_only() {
             "GET /reports/v2/top-identities"
         ]
     );
-    let other = umbrella.organization(&fleet, &organization(QUIET), &needs(Some(october()))).await;
+    let other = umbrella.visit(&fleet, &organization(QUIET), &needs(Some(october()))).metrics().await;
     assert!(other.month.queries.read().is_some());
 }
 
@@ -187,7 +190,7 @@ async fn a_bad_request_that_is_not_about_the_token_renews_nothing() {
     let umbrella = client(&script);
     let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     let before = script.seen().len();
-    let metrics = umbrella.organization(&fleet, &organization(QUIET), &needs(Some(october()))).await;
+    let metrics = umbrella.visit(&fleet, &organization(QUIET), &needs(Some(october()))).metrics().await;
     assert!(metrics.month.queries.read().is_none() && metrics.month.malware.read().is_some());
     assert_eq!(paths(&script, before).iter().filter(|path| path.contains("token")).count(), 1);
 }
@@ -223,7 +226,7 @@ async fn tokens_keep_to_their_budget() {
     let umbrella = client_with(&script, &Settings { limits, ..settings() });
     let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
     for id in 1..=4 {
-        umbrella.organization(&fleet, &organization(OrgId(id)), &needs(None)).await;
+        umbrella.visit(&fleet, &organization(OrgId(id)), &needs(None)).metrics().await;
     }
     let at: Vec<_> = script
         .seen()
