@@ -223,8 +223,7 @@ impl<E: Exchange> Preparation<'_, E> {
             return second_sources;
         }
         for group in falls(target.record.as_ref(), desired) {
-            let Some(window) = target.window else { continue };
-            second_sources.insert(group, second_source(visit.confirm_zero(group, window).await));
+            second_sources.insert(group, second_source(visit.confirm_zero(group).await));
         }
         second_sources
     }

@@ -49,15 +49,18 @@ impl<E: Exchange> Visit<'_, E> {
     /// Asks whether the number that guards `group` really is 0.
     ///
     /// Networks and agents: both the report on all organizations and the organization's identities must say so, whichever of them gave
-    /// the 0; identities that the visit has read already are not asked for again. Month: `providers/requests-by-org` over `window`, read
+    /// the 0; identities that the visit has read already are not asked for again. Month: `providers/requests-by-org` over the window that was asked for, read
     /// once for all organizations. Seats have one source only.
-    pub async fn confirm_zero(&mut self, group: Group, window: Window) -> ZeroCheck {
+    pub async fn confirm_zero(&mut self, group: Group) -> ZeroCheck {
         match group {
             Group::Seats => ZeroCheck::Unknown(Unread::report("seats have no second source")),
             Group::Networks => self.confirm_count(|deployment| deployment.networks.total, |it| it.0).await,
             Group::Agents => self.confirm_count(|deployment| deployment.agents.total, |it| it.1).await,
             Group::Month => {
                 let Self { umbrella, fleet, organization, needs, .. } = self;
+                let Some(window) = needs.month else {
+                    return ZeroCheck::Unknown(Unread::report("the month was not asked for"));
+                };
                 ZeroCheck::of(umbrella.window_queries(fleet, organization.id, window, needs.deadline).await)
             }
         }

@@ -327,10 +327,8 @@ async fn a_zero_of_networks_needs_both_sources(
 ) {
     let umbrella = client(&two_sources(counted, identities));
     let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
-    let check = umbrella
-        .visit(&fleet, &organization(QUIET), &needs(None))
-        .confirm_zero(Group::Networks, october())
-        .await;
+    let check =
+        umbrella.visit(&fleet, &organization(QUIET), &needs(None)).confirm_zero(Group::Networks).await;
     assert_eq!(check, expected);
 }
 
@@ -341,8 +339,7 @@ async fn a_source_that_cannot_be_read_confirms_nothing() {
     for (id, group) in
         [(QUIET, Group::Networks), (BUSY, Group::Agents), (QUIET, Group::Seats), (OrgId(5), Group::Month)]
     {
-        let check =
-            umbrella.visit(&fleet, &organization(id), &needs(None)).confirm_zero(group, october()).await;
+        let check = umbrella.visit(&fleet, &organization(id), &needs(None)).confirm_zero(group).await;
         assert!(matches!(check, ZeroCheck::Unknown(_)), "{group:?}: {check:?}");
     }
 }
@@ -357,7 +354,7 @@ async fn confirm_both(script: &Arc<Script>) -> (Vec<ZeroCheck>, Vec<String>) {
     let before = script.seen().len();
     let mut checks = Vec::new();
     for group in [Group::Networks, Group::Agents] {
-        checks.push(visit.confirm_zero(group, october()).await);
+        checks.push(visit.confirm_zero(group).await);
     }
     (checks, script.seen().iter().skip(before).map(|seen| seen.request.uri().path().to_owned()).collect())
 }
@@ -405,8 +402,8 @@ async fn queries_are_confirmed_by_one_report_per_window() {
     for id in [QUIET, BUSY, QUIET] {
         checks.push(
             umbrella
-                .visit(&fleet, &organization(id), &needs(None))
-                .confirm_zero(Group::Month, october())
+                .visit(&fleet, &organization(id), &needs(Some(october())))
+                .confirm_zero(Group::Month)
                 .await,
         );
     }

@@ -111,8 +111,8 @@ async fn a_report_that_refuses_even_a_fresh_token_costs_itself_only(
     assert_eq!(fleet.console.is_none(), report == "consoles");
     assert_eq!(fleet.deployments_problem().is_some(), report == "deployments");
     let check = umbrella
-        .visit(&fleet, &organization(QUIET), &needs(None))
-        .confirm_zero(Group::Month, october())
+        .visit(&fleet, &organization(QUIET), &needs(Some(october())))
+        .confirm_zero(Group::Month)
         .await;
     assert_eq!(matches!(check, ZeroCheck::Unknown(_)), report == "requests-by-org");
     assert_eq!(paths(&script, 0).iter().filter(|path| path.contains("token")).count(), 2);
