@@ -49,8 +49,8 @@ impl<E: Exchange> Visit<'_, E> {
     /// Asks whether the number that guards `group` really is 0.
     ///
     /// Networks and agents: both the report on all organizations and the organization's identities must say so, whichever of them gave
-    /// the 0; identities that the visit has read already are not asked for again. Month: `providers/requests-by-org` over the window that was asked for, read
-    /// once for all organizations. Seats have one source only.
+    /// the 0; identities that the visit has read already are not asked for again. Month: `providers/requests-by-org` over the window that
+    /// was asked for, read once for all organizations. Seats have one source only.
     pub async fn confirm_zero(&mut self, group: Group) -> ZeroCheck {
         match group {
             Group::Seats => ZeroCheck::Unknown(Unread::report("seats have no second source")),
