@@ -15,3 +15,4 @@ mod simulated;
 mod trouble;
 mod windows;
 mod worlds;
+mod writing;
