@@ -10,6 +10,7 @@ mod matching;
 mod openapi;
 mod planning;
 mod reasons;
+mod rendering;
 mod resolving;
 mod simulated;
 mod trouble;
