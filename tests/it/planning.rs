@@ -109,7 +109,7 @@ fn reasons(findings: &[Finding]) -> Vec<Reason> {
 fn metrics_strategy() -> impl Strategy<Value = Metrics> {
     let names = |count| prop::collection::vec("\\PC{0,40}|[ \\n\\t&;]{0,3}[a-z]{0,9}", count);
     // Lists that are too long for an answer are rare, because they cost most of the time.
-    let any_names = || prop_oneof![4 => names(0..6), 1 => names(0..60)];
+    let any_names = || prop_oneof![9 => names(0..6), 1 => names(0..60)];
     // Of these, ten are taken.
     let top_names = || names(0..13);
     fn reading<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Reading<T>> {
