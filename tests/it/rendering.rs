@@ -42,8 +42,24 @@ fn fallen() -> World {
     world
 }
 
+/// Without colours, and with `#` in place of how many requests there were and how long it took: that is what `calls` is about.
 fn plain(rendered: &str) -> String {
-    anstream::adapter::strip_str(rendered).to_string()
+    let mut plain = String::new();
+    let mut is_about_calls = false;
+    for line in anstream::adapter::strip_str(rendered).to_string().lines() {
+        is_about_calls = (is_about_calls || line == "  \"calls\": {") && line != "  },";
+        let is_time = line.starts_with("Requests:") || line.contains("\"finished_at\"");
+        let mut line = line.to_owned();
+        if is_about_calls || is_time {
+            line = line.replace(|c: char| c.is_ascii_digit(), "#");
+            while line.contains("##") {
+                line = line.replace("##", "#");
+            }
+        }
+        plain += &line;
+        plain.push('\n');
+    }
+    plain
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,7 +67,7 @@ async fn a_plan_reads_as_it_did() {
     let planned = Night::of(small()).plan().await;
     assert_eq!(planned.exit(false), Exit::Degraded);
     assert_snapshot!("plan_text", plain(&text::plan(&planned)));
-    assert_snapshot!("plan_json", v1::plan(&planned, planned.exit(false)));
+    assert_snapshot!("plan_json", plain(&v1::plan(&planned, planned.exit(false))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,7 +76,7 @@ async fn a_sync_reads_as_it_did() {
     let report = night.sync().await;
     assert_eq!(report.exit(), Exit::Degraded);
     assert_snapshot!("sync_text", plain(&text::sync(&report)));
-    assert_snapshot!("sync_json", v1::sync(&report, report.exit()));
+    assert_snapshot!("sync_json", plain(&v1::sync(&report, report.exit())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,9 +85,7 @@ async fn a_refusal_reads_as_it_did() {
     let report = Night::of(fallen()).sync().await;
     assert_eq!((planned.exit(false), report.exit()), (Exit::Refused, Exit::Refused));
     assert_snapshot!("refused_plan_text", plain(&text::plan(&planned)));
-    let summary = plain(&text::sync(&report));
-    let (summary, _) = summary.split_once("Requests: ").unwrap();
-    assert_snapshot!("refused_sync_text", summary);
+    assert_snapshot!("refused_sync_text", plain(&text::sync(&report)));
     let document: serde_json::Value = serde_json::from_str(&v1::sync(&report, report.exit())).unwrap();
     let refusal = json!({
         "refusals": document["refusals"],
