@@ -36,8 +36,8 @@ impl<E: Exchange> Applier<'_, E> {
         let fields: Vec<_> = plan.setup.iter().filter_map(SetupChange::field).collect();
         for &field in &fields {
             let created = self.writer.create_question(permit, type_id, field).await;
-            created.map_err(|source| failed(format!("the question \"{field}\""), source))?;
-            *changes += 1;
+            let is_new = created.map_err(|source| failed(format!("the question \"{field}\""), source))?;
+            *changes += usize::from(is_new);
         }
         let questions = read_questions(self.reader, type_id, self.match_questions).await?;
         let is_hidden = |field: &&FieldId| questions[**field].id().is_none();
@@ -51,8 +51,7 @@ impl<E: Exchange> Applier<'_, E> {
     async fn create_type(&self, permit: &WritePermit<'_>, changes: &mut usize) -> Result<TypeId, ApplyError> {
         let what = format!("the configuration type `{}`", self.type_name);
         let created = self.writer.create_type(permit, self.type_name).await;
-        created.map_err(|source| failed(what.clone(), source))?;
-        *changes += 1;
+        *changes += usize::from(created.map_err(|source| failed(what.clone(), source))?);
         find_type(self.reader, self.type_name).await?.ok_or(ApplyError::SetupNotVisible { what })
     }
 }

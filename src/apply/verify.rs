@@ -23,9 +23,10 @@ pub(super) fn verify(line: &MappingLine, sent: &Content, written: &Written) -> V
     };
     let others = (written.others_altered > 0).then(|| {
         let count = written.others_altered;
+        let answers = if count == 1 { "answer" } else { "answers" };
         line.finding(
             Reason::WriteNotVerified,
-            format!("record {record}: {count} other answers not stored as sent"),
+            format!("record {record}: {count} other {answers} not stored as sent"),
         )
     });
     let identifier = written.device_identifier_lost.then(|| {

@@ -116,17 +116,17 @@ impl<E: Exchange> Writer<E> {
         Self { connection, sends_custom_fields: Mutex::default() }
     }
 
-    /// Creates the configuration type. One that exists by now is as good.
+    /// Creates the configuration type. One that exists by now is as good; whether this call created it is returned.
     ///
     /// # Errors
     /// A [`WriteError`].
-    pub async fn create_type(&self, permit: &WritePermit<'_>, name: &str) -> Result<(), WriteError> {
+    pub async fn create_type(&self, permit: &WritePermit<'_>, name: &str) -> Result<bool, WriteError> {
         let body = NewType { name, inactive_flag: false, system_flag: false };
         let path = ["company", "configurations", "types"];
         existing_is_fine(self.send(permit, Method::POST, &path, &body, None).await)
     }
 
-    /// Creates the question of `field`. One that exists by now is as good.
+    /// Creates the question of `field`. One that exists by now is as good; whether this call created it is returned.
     ///
     /// # Errors
     /// A [`WriteError`].
@@ -135,7 +135,7 @@ impl<E: Exchange> Writer<E> {
         permit: &WritePermit<'_>,
         type_id: TypeId,
         field: FieldId,
-    ) -> Result<(), WriteError> {
+    ) -> Result<bool, WriteError> {
         let body = NewQuestion {
             configuration_type: Reference { id: type_id.0 },
             question: field.question(),
@@ -255,10 +255,10 @@ impl<E: Exchange> Writer<E> {
     }
 }
 
-fn existing_is_fine(outcome: Result<bytes::Bytes, WriteError>) -> Result<(), WriteError> {
+fn existing_is_fine(outcome: Result<bytes::Bytes, WriteError>) -> Result<bool, WriteError> {
     match outcome {
-        Err(error) if error.already_exists() => Ok(()),
-        outcome => outcome.map(|_| ()),
+        Err(error) if error.already_exists() => Ok(false),
+        outcome => outcome.map(|_| true),
     }
 }
 

@@ -67,7 +67,10 @@ impl Stored {
     #[must_use]
     pub fn is_altered_form_of(&self, sent: &Answer) -> bool {
         match (self.text(), Self::from(sent).0) {
-            (Some(stored), Some(sent)) => !sent.is_ascii() && matches_but_for_non_ascii(stored, &sent),
+            (Some(stored), Some(sent)) => {
+                !sent.is_ascii()
+                    && (matches_but_for_non_ascii(stored, &sent) || matches_but_for_losses(stored, &sent))
+            }
             _ => false,
         }
     }
@@ -132,6 +135,8 @@ fn matches_but_for_non_ascii(stored: &str, sent: &str) -> bool {
 }
 
 /// Aligns both texts. `reached[n]`: whether the characters of `desired` so far can have been stored as the first `n` of `stored`.
+///
+/// Where nothing is left of a whole word, the spaces around it become one, or none at an end: `stored` is collapsed.
 fn matches_but_for_losses(stored: &str, desired: &str) -> bool {
     let stored: Vec<char> = stored.chars().collect();
     let mut reached = vec![false; stored.len() + 1];
@@ -142,6 +147,9 @@ fn matches_but_for_losses(stored: &str, desired: &str) -> bool {
             let is_kept = stored.get(at) == Some(&c);
             if is_kept {
                 next[at + 1] = true;
+            }
+            if c == ' ' && (at == 0 || at == stored.len() || stored[at - 1] == ' ') {
+                next[at] = true;
             }
             if !c.is_ascii() {
                 let marks =
@@ -191,6 +199,7 @@ mod tests {
     #[case::straight_quote("S's Mac", "S’s Mac", true)]
     #[case::base_letter("Muller", "Müller", true)]
     #[case::several("? and ?", "é and 漢字", true)]
+    #[case::last_word_dropped("PC-1;", "PC-1; 本社", true)]
     #[case::ascii_differs("PC-?; C", "PC-😀; B", false)]
     #[case::more_behind("PC-?; B; C", "PC-😀; B", false)]
     #[case::overlapping_ends("ab", "abéab", false)]
@@ -209,6 +218,10 @@ mod tests {
     #[case::replacement_character("PC-\u{fffd}; B", "PC-😀; B", true)]
     #[case::dropped("PC-; B", "PC-😀; B", true)]
     #[case::some_kept("é and ?", "é and 漢", true)]
+    #[case::first_word_dropped("PC-1", "本社 PC-1", true)]
+    #[case::word_dropped("PC 1", "PC 本社 1", true)]
+    #[case::last_word_dropped("PC-1;", "PC-1; 本社", true)]
+    #[case::words_joined("PC1", "PC 本社 1", false)]
     #[case::another_name("None", "本社", false)]
     #[case::another_name_outside_ascii("本社", "支店", false)]
     #[case::another_letter("PC-ä; PC-1", "PC-ö; PC-1", false)]

@@ -54,11 +54,11 @@ numeric_id!(
 pub struct PsaId(String);
 
 impl PsaId {
-    /// Takes an identifier, without the white space around it. `None` when nothing is left.
+    /// Takes an identifier, without the white space around it. `None` when nothing is left that anybody can see.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
-        (!text.is_empty()).then(|| Self(text.to_owned()))
+        (!psa_key(text).is_empty()).then(|| Self(text.to_owned()))
     }
 
     /// The identifier as it was written.

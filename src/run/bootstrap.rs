@@ -49,7 +49,10 @@ pub async fn bootstrap<E: Exchange>(
     let config = surroundings.config;
     let until = Instant::now() + config.http.run_deadline;
     let lease = if dry_run { None } else { Some(Lease::acquire(state_path(config))?) };
-    let type_state = read_type(&services.reader, &config.record.type_name, match_questions).await?;
+    let type_state = tokio::select! {
+        () = surroundings.stop.cancelled() => return Err(RunError::Stopped),
+        type_state = read_type(&services.reader, &config.record.type_name, match_questions) => type_state?,
+    };
     let questions = decided(&type_state.questions, near_matches);
     let plan = setup_plan(surroundings, &type_state, &questions);
     let bootstrap = Bootstrap { changes: plan.setup.clone(), findings: findings(&questions) };

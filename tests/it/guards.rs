@@ -4,7 +4,7 @@ use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Reason};
 use psasync::domain::waiver::Rule;
 use psasync::plan::guard::Share;
-use psasync::run::Exit;
+use psasync::run::{Exit, approval};
 use rstest::rstest;
 use serde_json::json;
 use simulator::world::{DeploymentCount, IdentityType};
@@ -196,4 +196,39 @@ async fn many_missing_organizations_refuse_the_run_until_a_person_approves() {
     let night = night.approve(Rule::MaxMissingOrgsPercent);
     let report = night.sync().await;
     assert_eq!((report.bucket("ACME"), report.exit()), (Bucket::Updated, Exit::Degraded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_rules_that_refuse_are_named_at_once_with_the_command_that_approves_them() {
+    let names: Vec<String> = (1..=12).map(|number| format!("C{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut world = with_customers(&names);
+    for number in 1..=12 {
+        let organization = (FieldId::OrganizationId, json!((100 + number).to_string()));
+        world.connectwise.records.push(record(
+            number,
+            10 + number,
+            &[organization, (FieldId::DnsQueries, json!(5))],
+        ));
+    }
+    // C01 to C06 fell to 0, C07 to C11 are gone, and C12 is neither in order nor in the scope.
+    world.umbrella.organizations.drain(6..11);
+    world.umbrella.organizations.iter_mut().for_each(|organization| organization.traffic.clear());
+    let night = names.iter().take(11).fold(Night::of(world), |night, name| night.company(name));
+    let planned = night.plan().await;
+    let report = night.sync().await;
+    for (refusals, companies) in
+        [(&planned.refusals, &planned.companies), (&report.refusals, &report.companies)]
+    {
+        let rules: Vec<_> = refusals.iter().map(|refusal| (refusal.rule, refusal.companies.len())).collect();
+        assert_eq!(rules, [(Rule::MaxMissingOrgsPercent, 5), (Rule::MaxZeroedPercent, 6)]);
+        let scope: String = (1..=11).map(|number| format!(" --company c{number:02}")).collect();
+        let rules = "--approve max-missing-orgs-percent --approve max-zeroed-percent";
+        assert_eq!(approval(refusals, companies), format!("psasync sync{scope} {rules}"));
+    }
+    assert_eq!((report.exit(), night.count(Service::ConnectWise, "PATCH")), (Exit::Refused, 0));
+    assert_eq!(report.counts().values().sum::<usize>(), 11);
+    let night = night.approve(Rule::MaxMissingOrgsPercent);
+    let rules: Vec<_> = night.sync().await.refusals.iter().map(|refusal| refusal.rule).collect();
+    assert_eq!(rules, [Rule::MaxZeroedPercent], "one approval does not cover the other rule");
 }

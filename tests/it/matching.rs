@@ -230,3 +230,46 @@ async fn a_new_record_has_name_type_company_default_status_and_device_identifier
     assert_eq!((record.name.as_str(), record.status, record.company), ("Umbrella", Some(1), 11));
     assert_eq!(record.device_identifier.as_deref(), Some("umbrella:101"));
 }
+
+fn pasted_into_the_mapping(world: &mut World) {
+    world.mapping[0].psa_id = "\u{200b}AC\u{200b}ME\u{feff}".into();
+}
+
+fn pasted_into_the_company(world: &mut World) {
+    world.connectwise.companies[0].identifier = "\u{feff}ACME\u{200b}".into();
+}
+
+fn pasted_into_the_organization_id(world: &mut World) {
+    world.connectwise.records =
+        vec![record(1, 11, &[(FieldId::OrganizationId, json!("\u{feff}10\u{200b}1"))])];
+}
+
+#[rstest]
+#[case::in_the_mapping(pasted_into_the_mapping)]
+#[case::in_the_companys_identifier(pasted_into_the_company)]
+#[case::in_the_organization_id(pasted_into_the_organization_id)]
+#[tokio::test(start_paused = true)]
+async fn characters_that_nobody_can_see_do_not_hide_an_identifier(#[case] paste: fn(&mut World)) {
+    let mut world = acme();
+    world.connectwise.records = vec![at_acme(1, Some(101))];
+    paste(&mut world);
+    let night = Night::of(world);
+    let report = night.sync().await;
+    assert_eq!(
+        (report.counts()[&Bucket::Updated], report.exit()),
+        (1, Exit::Done),
+        "{:?}",
+        report.plan.lines
+    );
+    assert_eq!(night.simulation.inspect(|world| world.connectwise.records.len()), 1);
+    assert!(night.sync().await.plan.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_psa_id_of_nothing_that_anybody_can_see_is_empty() {
+    let mut world = with_customers(&["ACME", "BETA"]);
+    world.mapping[1].psa_id = "\u{feff}\u{200b}".into();
+    world.connectwise.companies[1].identifier = "\u{200b}".into();
+    let report = Night::of(world).sync().await;
+    assert_eq!((report.plan.lines.len(), general(&report.plan)), (1, vec![Reason::Unmapped]));
+}

@@ -305,14 +305,42 @@ async fn question_ambiguous_leaves_the_field_out() {
     assert_eq!(night.answer("ACME", "Seats"), json!(7));
 }
 
+fn checkbox(question: &mut Question) {
+    question.field_type = "Checkbox".into();
+}
+
+fn list_of_choices(question: &mut Question) {
+    question.entry_type = "List".into();
+}
+
+#[rstest]
+#[case::of_another_field_type(checkbox)]
+#[case::of_another_entry_type(list_of_choices)]
 #[tokio::test(start_paused = true)]
-async fn question_type_unfit_leaves_the_field_out() {
+async fn question_type_unfit_leaves_the_field_out(#[case] change: fn(&mut Question)) {
     let mut world = settled();
-    seats(&mut world).field_type = "Checkbox".into();
+    change(seats(&mut world));
     world.connectwise.records.clear();
     let night = Night::of(world);
     assert_failure(&night.sync().await, Reason::QuestionTypeUnfit, Bucket::Partial);
     assert_eq!(night.answer("ACME", "Seats"), Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_about_another_number_of_days_is_no_near_match() {
+    let mut world = settled();
+    let active = question_id(FieldId::NetworksActive);
+    let question = world.connectwise.types[0].questions.iter_mut().find(|one| one.id == active).unwrap();
+    question.question = "Networks Active (30 Days)".into();
+    let night = Night::of(world);
+    let report = night.sync().await;
+    assert_eq!(
+        (report.setup_changes, report.bucket("ACME"), report.exit()),
+        (1, Bucket::Updated, Exit::Done)
+    );
+    let answers = night.answers_of(&night.record("ACME"));
+    let said = [&answers["Networks Active (30 Days)"], &answers["Networks Active (7 Days)"]];
+    assert_eq!(said, [&json!(8), &json!(1)]);
 }
 
 // attention; `extra-records` and `record-inactive` are in `matching`

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use psasync::clock::Clock;
 use psasync::config::{self, mapping_file};
@@ -40,12 +40,14 @@ const SEED: u64 = 7;
 /// An answer in place of a service's, or nothing.
 type Instead = Option<Result<Response<Bytes>, ExchangeError>>;
 type Hook = Box<dyn FnMut(&Request<Bytes>) -> Instead + Send>;
+type Alteration = Box<dyn FnMut(&Request<Bytes>, Response<Bytes>) -> Response<Bytes> + Send>;
 
 /// Brings requests to the simulated services by their host, and remembers where each of them went.
 pub(crate) struct Network {
     simulation: Simulation,
     sent: Mutex<Vec<Request<Bytes>>>,
     hook: Mutex<Option<Hook>>,
+    alteration: Mutex<Option<Alteration>>,
 }
 
 impl Exchange for Network {
@@ -62,7 +64,7 @@ impl Exchange for Network {
             _ => return Err(ExchangeError::Unresolved { host, detail: "no such host".into() }),
         };
         // A service goes on with a request that nobody waits for any more.
-        let served = tokio::spawn(router.oneshot(request.map(Full::new)));
+        let served = tokio::spawn(router.oneshot(request.clone().map(Full::new)));
         let Ok(served) = timeout(READ_TIMEOUT, served).await else {
             return Err(ExchangeError::Timeout { host, after: READ_TIMEOUT });
         };
@@ -71,7 +73,11 @@ impl Exchange for Network {
             return Err(ExchangeError::Broken { host, detail: "reset".into() });
         }
         let (parts, body) = response.into_parts();
-        Ok(Response::from_parts(parts, body.collect().await.unwrap().to_bytes()))
+        let response = Response::from_parts(parts, body.collect().await.unwrap().to_bytes());
+        Ok(match self.alteration.lock().unwrap().as_mut() {
+            Some(alter) => alter(&request, response),
+            None => response,
+        })
     }
 }
 
@@ -127,8 +133,12 @@ impl Night {
         );
         std::fs::write(folder.path().join("psasync.toml"), toml).unwrap();
         let simulation = Simulation::new(world, settings);
-        let network =
-            Network { simulation: simulation.clone(), sent: Mutex::default(), hook: Mutex::default() };
+        let network = Network {
+            simulation: simulation.clone(),
+            sent: Mutex::default(),
+            hook: Mutex::default(),
+            alteration: Mutex::default(),
+        };
         Self {
             simulation,
             network: Arc::new(network),
@@ -153,8 +163,14 @@ impl Night {
         self
     }
 
+    /// Makes runs be about this company, besides those that were named before.
     pub(crate) fn company(mut self, psa_id: &str) -> Self {
-        self.scope = Scope::Companies([psa_id.to_lowercase()].into());
+        let mut companies = match self.scope {
+            Scope::Fleet => Default::default(),
+            Scope::Companies(companies) => companies,
+        };
+        companies.insert(psa_id.to_lowercase());
+        self.scope = Scope::Companies(companies);
         self
     }
 
@@ -184,6 +200,14 @@ impl Night {
     /// Lets `hook` answer requests in place of the services, from now on.
     pub(crate) fn instead(&self, hook: impl FnMut(&Request<Bytes>) -> Instead + Send + 'static) {
         *self.network.hook.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// Lets `alter` change answers of the services, from now on.
+    pub(crate) fn altering(
+        &self,
+        alter: impl FnMut(&Request<Bytes>, Response<Bytes>) -> Response<Bytes> + Send + 'static,
+    ) {
+        *self.network.alteration.lock().unwrap() = Some(Box::new(alter));
     }
 
     /// Edits the world once, as soon as records are read again before their writes.
@@ -318,8 +342,13 @@ impl Night {
     }
 }
 
-/// Whether a request reads records just before they are written.
-fn is_read_again(request: &Request<Bytes>) -> bool {
+/// Whether a request creates a record.
+pub(crate) fn is_create(request: &Request<Bytes>) -> bool {
+    request.method() == Method::POST && request.uri().path().ends_with("/company/configurations")
+}
+
+/// Whether a request reads records just before they are written, or looks for those that were created.
+pub(crate) fn is_read_again(request: &Request<Bytes>) -> bool {
     let query = request.uri().query().unwrap_or_default();
     request.uri().path().ends_with("/company/configurations") && query.contains("company%2Fid+in")
 }

@@ -347,7 +347,7 @@ async fn one_companys_failure_never_stops_the_others() {
 
 // Both readings of a partial PATCH, and answers of others
 
-fn with_foreign_answers() -> World {
+pub(crate) fn with_foreign_answers() -> World {
     let mut world = with_customers(&["ACME", "BETA"]);
     let foreign = |id, text: &str, field_type: &str| Question {
         id,

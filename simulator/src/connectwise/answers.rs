@@ -17,9 +17,11 @@ pub(super) enum Others {
     Clear,
 }
 
-/// Returns the active questions of a type with the answers of a record, as a configuration shows them.
-pub(super) fn shown(record: &Configuration, kind: &ConfigurationType) -> Value {
-    let mut questions: Vec<&Question> = kind.questions.iter().filter(|one| !one.inactive).collect();
+/// Returns the active questions of a type with the answers of a record, as a configuration shows them; `only_answered` leaves out those
+/// for which the record has not even an empty answer.
+pub(super) fn shown(record: &Configuration, kind: &ConfigurationType, only_answered: bool) -> Value {
+    let is_shown = |one: &&Question| !one.inactive && (!only_answered || record.answer(one.id).is_some());
+    let mut questions: Vec<&Question> = kind.questions.iter().filter(is_shown).collect();
     questions.sort_by(|one, other| one.sequence_number.total_cmp(&other.sequence_number));
     let entry = |question: &Question| {
         let stored = record.answers.iter().find(|answer| answer.question == question.id);

@@ -99,6 +99,7 @@ pub(super) struct RecordRow<'a> {
     kind: Option<&'a ConfigurationType>,
     status: Option<&'a ConfigurationStatus>,
     company: Option<&'a Company>,
+    shows_only_answered: bool,
 }
 
 impl<'a> RecordRow<'a> {
@@ -109,6 +110,7 @@ impl<'a> RecordRow<'a> {
             kind: connectwise.types.iter().find(|kind| kind.id == record.kind),
             status: connectwise.statuses.iter().find(|status| Some(status.id) == record.status),
             company: company.and_then(|position| connectwise.companies.get(*position)),
+            shows_only_answered: connectwise.new_questions_show_late,
         }
     }
 
@@ -162,7 +164,7 @@ impl Row for RecordRow<'_> {
                 "type".to_owned(),
                 reference(kind.id, &kind.name, "type_href", "company/configurations/types"),
             );
-            row.insert("questions".to_owned(), answers::shown(record, kind));
+            row.insert("questions".to_owned(), answers::shown(record, kind, self.shows_only_answered));
         }
         if let Some(status) = self.status {
             row.insert(
@@ -282,6 +284,7 @@ pub(super) fn patched(
         }
     }
     if let Some(kind) = kind {
+        answers::complete(&mut record, kind);
         answers::check_required(&record, kind)?;
     }
     record.last_updated = Some(change.now);

@@ -20,7 +20,7 @@ use crate::index::Index;
 use crate::limits::{Budget, Count, Limits};
 use crate::log::Service;
 use crate::simulation::{Running, Storing};
-use crate::world::{Configuration, ConnectWise};
+use crate::world::{Configuration, ConfigurationType, ConnectWise};
 use axum::http::{HeaderName, Method, StatusCode, header};
 use chrono::{DateTime, Utc};
 use companies::{COMPANIES, COMPANY_STATUSES, CompanyRow, STATUSES};
@@ -133,7 +133,10 @@ fn read(connectwise: &ConnectWise, index: &Index, request: &Incoming, resource: 
             list(request, &STATUSES, &place, statuses.iter())
         }
         ["company", "configurations", "types"] | ["company", "configurations", "types", "count"] => {
-            list(request, &TYPES, &place, types.iter())
+            let is_listed = |kind: &&ConfigurationType| {
+                !role.unlisted_types.iter().any(|name| kind.name.eq_ignore_ascii_case(name))
+            };
+            list(request, &TYPES, &place, types.iter().filter(is_listed))
         }
         ["company", "configurations", "types", id] => one(request, &TYPES, &types::find(connectwise, id)?),
         ["company", "configurations", "types", id, "questions"]

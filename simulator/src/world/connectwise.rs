@@ -26,6 +26,8 @@ pub struct ConnectWise {
     pub api_member: String,
     /// Quirk: PATCH without a `customFields` operation is refused
     pub custom_fields_demanded: bool,
+    /// Quirk: a configuration shows a question that is newer than itself only after its next change
+    pub new_questions_show_late: bool,
     /// What the API member's security role allows
     pub role: Role,
     /// Statuses of companies
@@ -52,6 +54,7 @@ impl Default for ConnectWise {
             link_origin: "https://na.myconnectwise.net".into(),
             api_member: "UmbrellaAPI".into(),
             custom_fields_demanded: false,
+            new_questions_show_late: false,
             role: Role::default(),
             company_statuses: vec![
                 CompanyStatus { id: 1, name: "Active".into(), default: true, inactive: false },
@@ -88,6 +91,8 @@ pub struct Role {
     pub edits_table_setup: bool,
     /// Types whose configurations the Customize list hides: creating works, but none is ever listed
     pub hidden_types: Vec<String>,
+    /// Types that the list of types hides as well: creating one works, but it is never listed
+    pub unlisted_types: Vec<String>,
 }
 
 impl Default for Role {
@@ -101,6 +106,7 @@ impl Default for Role {
             edits_configurations: true,
             edits_table_setup: true,
             hidden_types: Vec::new(),
+            unlisted_types: Vec::new(),
         }
     }
 }
