@@ -30,6 +30,18 @@ impl<'a> WritePermit<'a> {
         !self.stop.is_cancelled() && Instant::now() < self.until
     }
 
+    /// Is cancelled once the run was told to stop.
+    #[must_use]
+    pub fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// When the run's time is over.
+    #[must_use]
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+
     /// Waits until no other write may be sent.
     pub async fn expired(&self) {
         tokio::select! {

@@ -21,7 +21,7 @@ pub(super) struct Pending<'p> {
     pub(super) index: usize,
     plan: &'p LinePlan,
     destination: &'p Destination,
-    /// How often its write ended in doubt.
+    /// How often its write ended in doubt, or ConnectWise was not available for it.
     pub(super) tries: u8,
     /// How often its write came too late to rest on the last reading.
     pub(super) readings: u8,
@@ -37,6 +37,8 @@ pub(super) enum End {
     Stopped,
     /// Nothing was sent, because what it rests on had become too old: to be read again and written.
     TooLate,
+    /// ConnectWise was not reached, or took no more requests: to be tried again later.
+    Unavailable { why: String },
     /// An update that may have been applied: to be read again, which tells whether it was, and else written again.
     InDoubt { content: Content, why: String },
     /// A create that may have been applied. It is looked for, never repeated.
@@ -151,7 +153,9 @@ impl<'p> Pending<'p> {
             return Err(self.end(Reason::ChangedMeanwhile, "the record is no longer at this company"));
         };
         let answers = &fresh.record.answers;
-        if let Some(tried) = self.tried.as_ref().filter(|tried| is_there(tried, answers)) {
+        if let Some(tried) =
+            self.tried.as_ref().filter(|tried| is_there(tried, answers, &self.destination.expected))
+        {
             return Err(verified(self.line(), tried, &fresh.as_written()));
         }
         if fresh.record.has_password {
@@ -174,6 +178,7 @@ impl<'p> Pending<'p> {
             Err(WriteError::InDoubt { why }) if self.is_create() => End::CreateInDoubt { content, why },
             Err(WriteError::InDoubt { why }) => End::InDoubt { content, why },
             Err(WriteError::Stale) => End::TooLate,
+            Err(WriteError::Unavailable { why }) => End::Unavailable { why },
             Err(WriteError::Stopped) => End::Stopped,
             Err(error) => End::Settled(LineOutcome {
                 forbidden: error.is_forbidden(),

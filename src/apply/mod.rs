@@ -138,7 +138,10 @@ impl ApplyError {
                  Company/Configuration"
                     .to_owned()
             }
-            Self::Setup { .. } => "no record was written; correct the cause in ConnectWise and run again".to_owned(),
+            Self::Setup { source: WriteError::Refused(_), .. } => {
+                "no record was written; correct the cause in ConnectWise and run again".to_owned()
+            }
+            Self::Setup { .. } => "no record was written; run again when ConnectWise answers".to_owned(),
             Self::SetupNotVisible { .. } | Self::RecordsNotVisible { .. } => {
                 "the role's Customize list (Companies > Configurations, System > Table Setup) hides the configuration \
                  type: add it there"
@@ -155,8 +158,7 @@ impl<E: Exchange> Applier<'_, E> {
         let plan = approved.plan();
         let mut applied = Applied::nothing(plan);
         let outcome = match self.set_up(plan, permit, &mut applied.setup_changes).await {
-            Ok(Some(ready)) => self.write_records(plan, permit, &ready, &mut applied.lines).await,
-            Ok(None) => Ok(()),
+            Ok(ready) => self.write_records(plan, permit, &ready, &mut applied.lines).await,
             Err(error) => {
                 give_up(plan, &error, &mut applied.lines);
                 Err(error)

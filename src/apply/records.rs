@@ -20,11 +20,14 @@ use crate::progress::Phase;
 
 /// How often a record is written, before its company is given up for this run.
 const TRIES_MAX: u8 = 4;
-/// How long to wait before records whose writes all ended in doubt are read again; doubled with each try.
-const DOUBT_PAUSE: Duration = Duration::from_secs(2);
+/// How long to wait before records that ConnectWise did not answer are read again; doubled with each try, so that a restart of ConnectWise
+/// is outlasted.
+const TRY_PAUSE: Duration = Duration::from_secs(10);
 /// How often a record is read again because its write came too late to rest on the last reading. ConnectWise is slow or throttles then,
 /// for half an hour at least; the run's deadline may come first.
 const READINGS_MAX: u8 = 30;
+/// How long a run that was told to stop looks for records whose creation is in doubt.
+const SETTLING_MAX: Duration = Duration::from_secs(60);
 /// How many creates may end in doubt before one was seen in ConnectWise's list. After that the run creates nothing more.
 const UNSEEN_CREATES_MAX: usize = 3;
 
@@ -111,7 +114,9 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
                 Ok(fresh) => self.write_batch(&mut batch, &fresh, &mut pending).await,
                 Err(error) if error.ends_run() => Err(error),
                 Err(error) => {
-                    self.give_up(batch.drain(..), &error.to_string());
+                    for one in batch.drain(..) {
+                        self.try_again(one, &error.to_string(), &mut pending);
+                    }
                     Ok(())
                 }
             };
@@ -131,7 +136,7 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
     ) -> Result<Fresh, ConnectWiseError> {
         let tries = batch.iter().map(|one| one.tries).min().unwrap_or_default();
         if tries > 0 {
-            tokio::time::sleep(DOUBT_PAUSE * 2u32.pow(tries.into())).await;
+            tokio::time::sleep(TRY_PAUSE * 2u32.pow(tries.into())).await;
         }
         self.read_again(companies).await
     }
@@ -192,7 +197,13 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
                 let created = outcome.record;
                 self.settle_line(&first, outcome);
                 let Some(record) = created else { return Ok(()) };
-                let listed = self.read_again(&[company]).await?;
+                let listed = match self.read_unless_stopped(company).await {
+                    Err(error) if !error.ends_run() => {
+                        self.count_unseen();
+                        return Ok(());
+                    }
+                    listed => listed?,
+                };
                 if listed.at(company).iter().any(|fresh| fresh.record.id == record) {
                     self.creates = Creates::Seen;
                     return Ok(());
@@ -200,19 +211,37 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
                 Err(ApplyError::RecordsNotVisible { record, company: line.psa_id.to_string() })
             }
             End::CreateInDoubt { content, why } => {
-                let listed = self.read_again(&[company]).await;
-                let found = listed.as_ref().ok().and_then(|listed| listed.at(company).first());
-                self.creates = match (found, self.creates) {
-                    (None, Creates::Unseen { in_doubt }) => Creates::Unseen { in_doubt: in_doubt + 1 },
-                    _ => Creates::Seen,
-                };
-                self.settle_create(&first, &content, &why, found);
+                let listed = self.read_unless_stopped(company).await;
+                match listed.as_ref().ok().and_then(|listed| listed.at(company).first()) {
+                    Some(found) => {
+                        self.creates = Creates::Seen;
+                        self.settle_create(&first, &content, &why, Some(found));
+                    }
+                    None => {
+                        self.count_unseen();
+                        self.in_doubt.push((first, content, why));
+                    }
+                }
                 Ok(())
             }
             end => {
                 self.note(first, end, pending);
                 Ok(())
             }
+        }
+    }
+
+    fn count_unseen(&mut self) {
+        if let Creates::Unseen { in_doubt } = &mut self.creates {
+            *in_doubt += 1;
+        }
+    }
+
+    async fn read_unless_stopped(&self, company: CompanyId) -> Result<Fresh, ApplyError> {
+        let companies = [company];
+        tokio::select! {
+            fresh = self.read_again(&companies) => Ok(fresh?),
+            () = self.permit.expired() => Err(ApplyError::Stopped),
         }
     }
 
@@ -233,15 +262,20 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
                 // A create that nobody has seen yet stays in front, so that no other overtakes it.
                 if one.is_create() { pending.push_front(one) } else { pending.push_back(one) }
             }
+            End::Unavailable { why } => self.try_again(one, &why, pending),
             End::InDoubt { content, why } => {
-                one.tries += 1;
                 one.tried = Some(content);
-                if one.tries < TRIES_MAX {
-                    pending.push_back(one);
-                } else {
-                    self.give_up([one], &format!("{why}, {TRIES_MAX} times"));
-                }
+                self.try_again(one, &why, pending);
             }
+        }
+    }
+
+    fn try_again(&mut self, mut one: Pending<'p>, why: &str, pending: &mut VecDeque<Pending<'p>>) {
+        one.tries += 1;
+        if one.tries < TRIES_MAX {
+            pending.push_back(one);
+        } else {
+            self.give_up([one], &format!("{why}, {TRIES_MAX} times"));
         }
     }
 
@@ -271,17 +305,25 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
         self.settle_line(one, outcome);
     }
 
-    /// Looks for the records whose creation is in doubt.
+    /// Looks for the records whose creation is in doubt, for a limited time where the run was told to stop.
     async fn settle(&mut self) {
         while !self.in_doubt.is_empty() {
             let count = self.in_doubt.len().min(REREAD_BATCH);
             let batch: Vec<_> = self.in_doubt.drain(..count).collect();
             let companies: Vec<_> = batch.iter().map(|(one, ..)| one.company()).collect();
-            let fresh = self.read_again(&companies).await;
+            let fresh = tokio::select! {
+                fresh = self.read_again(&companies) => fresh.ok(),
+                () = self.settling_time_is_over() => None,
+            };
             for (one, content, why) in batch {
-                let found = fresh.as_ref().ok().and_then(|fresh| fresh.at(one.company()).first());
+                let found = fresh.as_ref().and_then(|fresh| fresh.at(one.company()).first());
                 self.settle_create(&one, &content, &why, found);
             }
         }
+    }
+
+    async fn settling_time_is_over(&self) {
+        self.permit.expired().await;
+        tokio::time::sleep(SETTLING_MAX).await;
     }
 }

@@ -1,9 +1,10 @@
 //! Creates the type and its questions, and finds out what they became.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::{Applier, ApplyError};
-use crate::connectwise::{WriteError, find_type, read_questions};
+use crate::connectwise::{ConnectWiseError, WriteError, find_type, read_questions};
 use crate::domain::field::FieldId;
 use crate::domain::ids::TypeId;
 use crate::domain::question::QuestionMap;
@@ -18,41 +19,79 @@ pub(super) struct Ready<'a> {
 }
 
 impl<E: Exchange> Applier<'_, E> {
-    /// Carries out the set-up changes, then reads the questions again. `None` where there is no type, and the plan creates none.
+    /// Carries out the set-up changes, then reads the questions again.
+    ///
+    /// A change that got no clear answer is looked for like any other: what is there by then is as good as answered.
     pub(super) async fn set_up(
         &self,
         plan: &Plan,
         permit: &WritePermit<'_>,
         changes: &mut usize,
-    ) -> Result<Option<Ready<'_>>, ApplyError> {
-        if plan.setup.is_empty() {
-            let questions = Cow::Borrowed(&self.type_state.questions);
-            return Ok(self.type_state.id.map(|type_id| Ready { type_id, questions }));
-        }
+    ) -> Result<Ready<'_>, ApplyError> {
         let type_id = match self.type_state.id {
             Some(type_id) => type_id,
             None => self.create_type(permit, changes).await?,
         };
         let fields: Vec<_> = plan.setup.iter().filter_map(SetupChange::field).collect();
+        if fields.is_empty() {
+            return Ok(Ready { type_id, questions: Cow::Borrowed(&self.type_state.questions) });
+        }
+        let mut in_doubt = BTreeMap::new();
         for &field in &fields {
-            let created = self.writer.create_question(permit, type_id, field).await;
-            let is_new = created.map_err(|source| failed(format!("the question \"{field}\""), source))?;
-            *changes += usize::from(is_new);
+            match self.writer.create_question(permit, type_id, field).await {
+                Ok(is_new) => *changes += usize::from(is_new),
+                Err(source @ WriteError::InDoubt { .. }) => {
+                    in_doubt.insert(field, source);
+                }
+                Err(source) => return Err(failed(question(field), source)),
+            }
         }
-        let questions = read_questions(self.reader, type_id, self.match_questions).await?;
-        let is_hidden = |field: &&FieldId| questions[**field].id().is_none();
-        if let Some(field) = fields.iter().find(is_hidden) {
-            return Err(ApplyError::SetupNotVisible { what: format!("the question \"{field}\"") });
+        let read = read_questions(self.reader, type_id, self.match_questions);
+        let questions = unless_expired(permit, read).await?;
+        for field in fields {
+            let is_there = questions[field].id().is_some();
+            match in_doubt.remove(&field) {
+                Some(_) if is_there => *changes += 1,
+                Some(source) => return Err(failed(question(field), source)),
+                None if is_there => {}
+                None => return Err(ApplyError::SetupNotVisible { what: question(field) }),
+            }
         }
-        Ok(Some(Ready { type_id, questions: Cow::Owned(questions) }))
+        Ok(Ready { type_id, questions: Cow::Owned(questions) })
     }
 
     /// Creates the type, and looks for it: a role that hides it would let every night create another one.
     async fn create_type(&self, permit: &WritePermit<'_>, changes: &mut usize) -> Result<TypeId, ApplyError> {
         let what = format!("the configuration type `{}`", self.type_name);
-        let created = self.writer.create_type(permit, self.type_name).await;
-        *changes += usize::from(created.map_err(|source| failed(what.clone(), source))?);
-        find_type(self.reader, self.type_name).await?.ok_or(ApplyError::SetupNotVisible { what })
+        let in_doubt = match self.writer.create_type(permit, self.type_name).await {
+            Ok(is_new) => {
+                *changes += usize::from(is_new);
+                None
+            }
+            Err(source @ WriteError::InDoubt { .. }) => Some(source),
+            Err(source) => return Err(failed(what, source)),
+        };
+        let found = unless_expired(permit, find_type(self.reader, self.type_name)).await?;
+        *changes += usize::from(found.is_some() && in_doubt.is_some());
+        found.ok_or_else(|| match in_doubt {
+            Some(source) => failed(what, source),
+            None => ApplyError::SetupNotVisible { what },
+        })
+    }
+}
+
+fn question(field: FieldId) -> String {
+    format!("the question \"{field}\"")
+}
+
+/// Reads, unless the run is told to stop before there is an answer.
+async fn unless_expired<T>(
+    permit: &WritePermit<'_>,
+    read: impl Future<Output = Result<T, ConnectWiseError>>,
+) -> Result<T, ApplyError> {
+    tokio::select! {
+        answer = read => Ok(answer?),
+        () = permit.expired() => Err(ApplyError::Stopped),
     }
 }
 

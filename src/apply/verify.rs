@@ -46,13 +46,19 @@ pub(super) fn verify(line: &MappingLine, sent: &Content, written: &Written) -> V
     .collect()
 }
 
-/// Whether everything that was sent is there, as far as a later reading can tell.
-pub(super) fn is_there(sent: &Content, answers: &FieldMap<Stored>) -> bool {
+/// Whether everything that was sent is there, as far as a later reading can tell from what was there `before`.
+pub(super) fn is_there(sent: &Content, answers: &FieldMap<Stored>, before: &FieldMap<Stored>) -> bool {
     sent.iter().all(|(field, answer)| {
-        answer
-            .as_ref()
-            .is_none_or(|answer| answers[field].says(answer) || answers[field].is_lossy_form_of(answer))
+        let Some(answer) = answer else { return true };
+        let stored = &answers[field];
+        is_stored(field, stored, answer)
+            || stored.is_lossy_form_of(answer)
+            || *stored != before[field] && stored.is_altered_form_of(answer)
     })
+}
+
+fn is_stored(field: FieldId, stored: &Stored, answer: &Answer) -> bool {
+    stored.says(answer) || field == FieldId::LastUpdated && is_same_day(stored, answer)
 }
 
 fn differences(sent: &Content, answers: &FieldMap<Stored>) -> (Vec<FieldId>, Vec<FieldId>) {
@@ -61,7 +67,7 @@ fn differences(sent: &Content, answers: &FieldMap<Stored>) -> (Vec<FieldId>, Vec
     for (field, answer) in sent.iter() {
         let Some(answer) = answer else { continue };
         let stored = &answers[field];
-        if stored.says(answer) || field == FieldId::LastUpdated && is_same_day(stored, answer) {
+        if is_stored(field, stored, answer) {
             continue;
         }
         if stored.is_altered_form_of(answer) || stored.is_cut_form_of(answer) {

@@ -36,7 +36,7 @@ pub(super) struct Globals {
         hide_env_values = true
     )]
     pub(super) config: PathBuf,
-    /// Log more: -v one line a company, -vv one line a request
+    /// Log more: -v one line a company that `sync` looked at, -vv one line a request
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
     /// How log lines look
@@ -136,7 +136,8 @@ pub(super) struct SimulateArgs {
     ///
     /// KIND@SERVICE[:[METHOD ]PATH][#ORG][+SKIP][*TIMES]. Kinds: 429, 503 and other statuses, html, truncated, severed,
     /// severed(applied), slow(MS), expired-token, empty, redirect(URL), false-ok, non-ascii, cut(N), short-page. Services:
-    /// umbrella, regional, connectwise. TIMES: a number, or `*` for always.
+    /// umbrella, regional, connectwise. PATH is a beginning: what begins with it is spoilt. TIMES: a number, or `*` for always,
+    /// so that `…/identities**` spoils every time.
     #[arg(long, value_name = "FAULT")]
     pub(super) fault: Vec<simulator::Fault>,
     /// Spoil this share of all requests at random

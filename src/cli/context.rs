@@ -13,6 +13,7 @@ use super::progress::{Bars, Watch};
 use super::signals::Signals;
 use crate::apply::ApplyError;
 use crate::clock::Clock;
+use crate::config::keys::{VARIABLE_PREFIX, VARIABLE_SEPARATOR};
 use crate::config::{self, Config};
 use crate::domain::ids::psa_key;
 use crate::domain::mapping::Mapping;
@@ -43,7 +44,7 @@ pub(super) struct Ready {
 impl Context {
     /// Reads the configuration and the mapping, and sets the clients up. Nothing is sent.
     pub(super) fn ready(&self) -> Result<Ready, Failure> {
-        self.ready_with(&self.config_path, std::env::vars_os().filter_map(text))
+        self.ready_with(&self.config_path, environment()?)
     }
 
     /// As [`ready`](Self::ready), from another file and without the process's environment.
@@ -88,17 +89,29 @@ pub(super) fn load(
     config_path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, Failure> {
-    let config::Loaded { config, notices } = config::load(config_path, environment)?;
-    let mapping = config::mapping_file::load(&config.mapping_file)?;
+    let (config::Loaded { config, notices }, mapping) = config::load_with_mapping(config_path, environment)?;
     Ok(Loaded { config, mapping, notices })
 }
 
-/// Variables of the environment that are text.
-pub(super) fn text((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
-    Some((name.into_string().ok()?, value.into_string().ok()?))
+/// The environment's settings.
+pub(super) fn environment() -> Result<Vec<(String, String)>, Failure> {
+    let (texts, others): (Vec<_>, Vec<_>) = std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.into_string()))
+        .partition(|(_, value)| value.is_ok());
+    let is_ours =
+        |name: &str| name.strip_prefix(VARIABLE_PREFIX).is_some_and(|rest| rest.contains(VARIABLE_SEPARATOR));
+    match others.into_iter().map(|(name, _)| name).find(|name| is_ours(name)) {
+        Some(name) => Err(Failure::new(
+            Exit::Config,
+            format!("{name}: its value is no text in UTF-8"),
+            "set it anew, or unset it",
+        )),
+        None => Ok(texts.into_iter().filter_map(|(name, value)| Some((name, value.ok()?))).collect()),
+    }
 }
 
-fn wire(config: &Config) -> Result<Wire, Failure> {
+/// The connection to the network; nothing is sent.
+pub(super) fn wire(config: &Config) -> Result<Wire, Failure> {
     let http = &config.http;
     let settings = WireSettings {
         connect_timeout: http.connect_timeout,

@@ -17,6 +17,11 @@ use super::validate;
 use super::value::Value;
 use crate::secret::Secret;
 
+/// Where the mapping is, whatever is wrong with other keys.
+pub(super) fn mapping_file(settled: &Settled, folder: &Path) -> Option<PathBuf> {
+    Reader { settled, folder, problems: &mut Problems::default() }.path("mapping.file")
+}
+
 /// All settings, unless something is wrong with one of them.
 pub(super) fn build(settled: &Settled, folder: &Path, problems: &mut Problems) -> Option<Config> {
     let mut reader = Reader { settled, folder, problems };

@@ -20,7 +20,7 @@ mod problem;
 mod validate;
 mod value;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use document::{example, reference};
 pub use model::{
@@ -29,6 +29,7 @@ pub use model::{
 };
 pub use problem::{Place, Position, Problem, Problems};
 
+use crate::domain::mapping::Mapping;
 use file::Syntax;
 use problem::Fault;
 
@@ -53,14 +54,32 @@ pub fn load(
     path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, Problems> {
-    load_bytes(path, files::read(path, CONFIGURATION_BYTES_MAX), environment)
+    load_bytes(path, files::read(path, CONFIGURATION_BYTES_MAX), environment).0
 }
 
+/// Reads the configuration as [`load`] does, and the mapping that it names.
+///
+/// # Errors
+/// Everything that is wrong with either: the mapping is read even where something else in the configuration is wrong.
+pub fn load_with_mapping(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<(Loaded, Mapping), Problems> {
+    let (loaded, mapping_path) = load_bytes(path, files::read(path, CONFIGURATION_BYTES_MAX), environment);
+    let mapping = mapping_path.map_or_else(|| Ok(Mapping::default()), |path| mapping_file::load(&path));
+    match (loaded, mapping) {
+        (Ok(loaded), Ok(mapping)) => Ok((loaded, mapping)),
+        (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => Err(problems),
+        (Err(configuration), Err(mapping)) => Err(configuration.followed_by(mapping)),
+    }
+}
+
+/// The configuration, and the path of the mapping where it can be told.
 fn load_bytes(
     path: &Path,
     bytes: Result<Vec<u8>, Fault>,
     environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<Loaded, Problems> {
+) -> (Result<Loaded, Problems>, Option<PathBuf>) {
     let mut problems = Problems::default();
     let (file, syntax) = match bytes {
         Ok(bytes) => file::from_toml(path, &bytes, &mut problems),
@@ -72,10 +91,15 @@ fn load_bytes(
     let environment = layers::from_environment(environment, &mut problems);
     let settled = layers::settle(path, file, environment, syntax, &mut problems);
     let folder = path.parent().unwrap_or(Path::new(""));
-    match build::build(&settled, folder, &mut problems) {
+    let mapping_path = match syntax {
+        Syntax::Broken => None,
+        Syntax::Sound => build::mapping_file(&settled, folder),
+    };
+    let loaded = match build::build(&settled, folder, &mut problems) {
         Some(config) if problems.is_empty() => Ok(Loaded { config, notices: settled.notices }),
         _ => Err(problems.sorted()),
-    }
+    };
+    (loaded, mapping_path)
 }
 
 fn unreadable(fault: Fault) -> Fault {

@@ -100,6 +100,11 @@ impl Problems {
         self.0.push(Problem { place, message: fault.message, hint: fault.hint });
     }
 
+    pub(super) fn followed_by(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     pub(super) fn sorted(mut self) -> Self {
         self.0.sort();
         self.0.dedup();

@@ -18,7 +18,7 @@ fn environment<const N: usize>(variables: [(&str, &str); N]) -> Vec<(String, Str
 }
 
 fn load_text(text: &str, environment: Vec<(String, String)>) -> Result<Loaded, Problems> {
-    load_bytes(Path::new("psasync.toml"), Ok(text.as_bytes().to_vec()), environment)
+    load_bytes(Path::new("psasync.toml"), Ok(text.as_bytes().to_vec()), environment).0
 }
 
 fn config(text: &str, variables: Vec<(String, String)>) -> Config {

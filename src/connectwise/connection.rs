@@ -10,6 +10,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Request, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::Instant;
 use url::Url;
 
 use super::error::ConnectWiseError;
@@ -19,6 +20,7 @@ use crate::http::{
     Answer, Call, Caller, Counters, Exchange, Limiter, ReadError, Refusal, RetrySettings, Traffic, Window,
     WriteOutcome,
 };
+use crate::permit::WritePermit;
 use crate::secret::Secret;
 
 /// ConnectWise asks callers to wait so long after a 429 that names no time.
@@ -163,39 +165,36 @@ impl<E: Exchange> Connection<E> {
         method: Method,
         path: &[&str],
         body: &impl serde::Serialize,
-        not_after: Option<tokio::time::Instant>,
+        permit: &WritePermit<'_>,
+        not_after: Option<Instant>,
     ) -> Result<WriteOutcome, ConnectWiseError> {
         let codebase = self.codebase().await.map_err(|failure| failure.into_error("the codebase"))?;
         let body = serde_json::to_vec(body).map_err(|error| {
             ConnectWiseError::TypeUnusable(format!("a request could not be formed: {error}"))
         })?;
         let body = Bytes::from(body);
-        let outcome = self.write(method.clone(), &codebase, path, body.clone(), not_after).await;
+        let request = |codebase: &str| self.request(method.clone(), codebase, path, &[], body.clone());
+        let outcome = self.write(request(&codebase), permit, not_after).await;
         if !matches!(&outcome, WriteOutcome::Refused(refusal) if looks_like_wrong_address(refusal)) {
             return Ok(outcome);
         }
         Ok(match self.look_up_again(&codebase).await {
-            Some(newer) => self.write(method, &newer, path, body, not_after).await,
+            Some(newer) => self.write(request(&newer), permit, not_after).await,
             None => outcome,
         })
     }
 
     async fn write(
         &self,
-        method: Method,
-        codebase: &str,
-        path: &[&str],
-        body: Bytes,
-        not_after: Option<tokio::time::Instant>,
+        mut request: Request<Bytes>,
+        permit: &WritePermit<'_>,
+        not_after: Option<Instant>,
     ) -> WriteOutcome {
-        let mut request = self.request(method, codebase, path, &[], body);
-        request
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        let content_type = HeaderValue::from_static("application/json; charset=utf-8");
+        request.headers_mut().insert(CONTENT_TYPE, content_type);
         let _place = self.in_flight.acquire().await;
-        self.patient
-            .write(Call { request: &request, limiter: &self.limiter, deadline: None }, not_after)
-            .await
+        let call = Call { request: &request, limiter: &self.limiter, deadline: Some(permit.until()) };
+        self.patient.write(call, not_after, permit.stop()).await
     }
 
     async fn read<T: DeserializeOwned>(

@@ -54,6 +54,14 @@ impl ConnectWiseError {
             Self::RightMissing { right, .. } => {
                 format!("give the API member's role {right}; a missing or wrong `client_id` looks the same")
             }
+            Self::Unreadable { source: ReadError::Redirected { .. }, .. } => {
+                "redirects are not followed: set `connectwise.base_url` to the API's own host, in the cloud the one with `api-`"
+                    .to_owned()
+            }
+            Self::Unreadable { source, .. } if source.refusal().is_some_and(is_about_version) => {
+                "set `connectwise.api_version` to a version that the server has, or leave it empty for the newest"
+                    .to_owned()
+            }
             Self::Unreadable { source, .. } => {
                 source.hint().unwrap_or("nothing was written; run again when ConnectWise answers").to_owned()
             }
@@ -63,4 +71,11 @@ impl ConnectWiseError {
             }
         }
     }
+}
+
+/// Whether ConnectWise does not know the version that was asked for.
+fn is_about_version(refusal: &Refusal) -> bool {
+    let text = refusal.complaint.to_string().to_lowercase();
+    refusal.status == http::StatusCode::BAD_REQUEST
+        && (text.contains("version") || text.contains("accept header"))
 }

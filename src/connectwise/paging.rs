@@ -44,11 +44,11 @@ pub(super) async fn read_all<T: Entry, E: Exchange>(
     for _ in 0..PAGES_MAX {
         let page: Page<T> = pages.next().await.map_err(ReadAllError::Failed)?;
         let is_short = page.items.len() < pages.size();
-        let is_empty = page.items.is_empty();
+        let known = items.len();
         items.extend(page.items.into_iter().filter(|item| seen.insert(item.id())));
         match page.next {
-            Next::Yes if is_empty => {
-                return Err(ReadAllError::Partial("a next page is announced, and empty".to_owned()));
+            Next::Yes | Next::Unsaid if items.len() == known && !(is_short && page.next == Next::Unsaid) => {
+                return Err(ReadAllError::Partial("a next page brings nothing new".to_owned()));
             }
             Next::Yes => {}
             Next::No => return Ok(items),

@@ -1,13 +1,13 @@
 //! The half of the client that writes. Every method demands a permit, and says what came back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::connection::Connection;
@@ -29,9 +29,9 @@ pub const READ_AGE_MAX: Duration = Duration::from_secs(60);
 /// Writes to one tenant.
 pub struct Writer<E> {
     connection: Arc<Connection<E>>,
-    // Some tenants refuse a PATCH without custom fields. The first PATCH of a run goes alone and finds out, so that it costs one request a
-    // run and not one a record.
-    sends_custom_fields: Mutex<Option<bool>>,
+    // A record with custom fields may be refused a PATCH without them. Learnt from the first that is cured, so that it costs few requests
+    // a run and not one a record.
+    sends_custom_fields: AtomicBool,
 }
 
 /// The answers that a write sets, by field. Fields that are not in it keep what was read.
@@ -80,7 +80,13 @@ pub enum WriteError {
     /// It waited until the read that it rests on was too old.
     #[error("the record was read too long before it could be written")]
     Stale,
-    /// It certainly did not reach ConnectWise.
+    /// ConnectWise was not reached, or took no more requests: it certainly was not applied.
+    #[error("ConnectWise could not be reached: {why}")]
+    Unavailable {
+        /// What happened.
+        why: String,
+    },
+    /// It could not be sent at all.
     #[error("not sent: {why}")]
     NotSent {
         /// What prevented it.
@@ -113,7 +119,7 @@ impl WriteError {
 impl<E: Exchange> Writer<E> {
     /// Writes through `connection`.
     pub fn new(connection: Arc<Connection<E>>) -> Self {
-        Self { connection, sends_custom_fields: Mutex::default() }
+        Self { connection, sends_custom_fields: AtomicBool::new(false) }
     }
 
     /// Creates the configuration type. One that exists by now is as good; whether this call created it is returned.
@@ -204,7 +210,7 @@ impl<E: Exchange> Writer<E> {
         sent.written(&response, questions)
     }
 
-    /// Sends the operations, with the record's custom fields where the tenant demands them.
+    /// Sends the operations, and once more with the record's custom fields where ConnectWise refuses them without.
     async fn patch(
         &self,
         permit: &WritePermit<'_>,
@@ -213,24 +219,18 @@ impl<E: Exchange> Writer<E> {
         not_after: Instant,
     ) -> Result<bytes::Bytes, WriteError> {
         let path = ["company", "configurations", &fresh.record.id.to_string()];
-        let mut known = self.sends_custom_fields.lock().await;
-        let sends_custom_fields = known.unwrap_or(false);
-        if sends_custom_fields {
-            operations.push(custom_fields(fresh));
+        let mut sends_custom_fields = self.sends_custom_fields.load(Relaxed);
+        loop {
+            if sends_custom_fields {
+                operations.push(custom_fields(fresh));
+            }
+            let outcome = self.send(permit, Method::PATCH, &path, &operations, Some(not_after)).await;
+            if sends_custom_fields || !outcome.as_ref().is_err_and(WriteError::is_bad_request) {
+                self.sends_custom_fields.fetch_or(sends_custom_fields && outcome.is_ok(), Relaxed);
+                return outcome;
+            }
+            sends_custom_fields = true;
         }
-        if known.is_some() {
-            drop(known);
-            return self.send(permit, Method::PATCH, &path, &operations, Some(not_after)).await;
-        }
-        let plain = self.send(permit, Method::PATCH, &path, &operations, Some(not_after)).await;
-        if !plain.as_ref().is_err_and(WriteError::is_bad_request) {
-            *known = plain.is_ok().then_some(false);
-            return plain;
-        }
-        operations.push(custom_fields(fresh));
-        let cured = self.send(permit, Method::PATCH, &path, &operations, Some(not_after)).await;
-        *known = cured.is_ok().then_some(true);
-        cured
     }
 
     async fn send(
@@ -244,13 +244,19 @@ impl<E: Exchange> Writer<E> {
         if !permit.is_valid() {
             return Err(WriteError::Stopped);
         }
-        let outcome = self.connection.send(method, path, body, not_after).await;
+        let outcome = self.connection.send(method, path, body, permit, not_after).await;
         match outcome.map_err(|error: ConnectWiseError| WriteError::NotSent { why: error.to_string() })? {
             WriteOutcome::Done(response) => Ok(response.into_body()),
+            WriteOutcome::Refused(refusal) if refusal.status == StatusCode::TOO_MANY_REQUESTS => {
+                Err(WriteError::Unavailable { why: refusal.to_string() })
+            }
             WriteOutcome::Refused(refusal) => Err(WriteError::Refused(refusal)),
             WriteOutcome::InDoubt { why } => Err(WriteError::InDoubt { why }),
             WriteOutcome::NotSent(NotSent::Stale) => Err(WriteError::Stale),
-            WriteOutcome::NotSent(why) => Err(WriteError::NotSent { why: why.to_string() }),
+            WriteOutcome::NotSent(NotSent::Stopped | NotSent::DeadlinePassed) => Err(WriteError::Stopped),
+            WriteOutcome::NotSent(NotSent::Unreachable(error)) => {
+                Err(WriteError::Unavailable { why: error.to_string() })
+            }
         }
     }
 }

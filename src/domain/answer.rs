@@ -87,11 +87,14 @@ impl Stored {
         }
     }
 
-    /// Whether this is `sent` cut at its end by ConnectWise.
+    /// Whether this is the text `sent`, cut at its end by ConnectWise. A number that lost digits is another number.
     #[must_use]
     pub fn is_cut_form_of(&self, sent: &Answer) -> bool {
-        match (self.text(), Self::from(sent).0) {
-            (Some(stored), Some(sent)) => stored.len() < sent.len() && sent.starts_with(stored),
+        let sent = Self::from(sent);
+        match (self.text(), sent.text()) {
+            (Some(stored), Some(text)) => {
+                sent.number().is_none() && stored.len() < text.len() && text.starts_with(stored)
+            }
             _ => false,
         }
     }
@@ -252,5 +255,7 @@ mod tests {
         assert!(!Stored::new("alpha; beta").is_cut_form_of(&sent));
         assert!(!Stored::new("beta").is_cut_form_of(&sent));
         assert!(!Stored::EMPTY.is_cut_form_of(&sent));
+        assert!(!Stored::new("12").is_cut_form_of(&Answer::Number(120)));
+        assert!(!Stored::new("100000").is_cut_form_of(&answer("1000001")));
     }
 }

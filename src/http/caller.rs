@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::Request;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace};
 
 use super::counters::Counters;
@@ -66,7 +67,7 @@ impl<E: Exchange> Caller<E> {
     pub async fn read<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<Answer<T>, ReadError> {
         let secrets = Secrets::of(call.request.headers());
         let judge = |attempt| judge_read(attempt, self.clock.now(), &secrets);
-        match self.send(call, call.deadline, judge).await {
+        match self.send(call, call.deadline, None, judge).await {
             Ok(outcome) => outcome,
             Err(last) => {
                 let last = last.and_then(Result::err).map(Box::new);
@@ -77,13 +78,20 @@ impl<E: Exchange> Caller<E> {
 
     /// Sends a request that changes something. It is sent again only where the service certainly did not apply it.
     ///
-    /// `not_after` is when what the write rests on becomes too old; it is checked after the limiter let the request through.
-    pub async fn write(&self, call: Call<'_>, not_after: Option<Instant>) -> WriteOutcome {
+    /// `not_after` is when what the write rests on becomes too old; it is checked after the limiter let the request through. Once `stop`
+    /// is cancelled nothing is waited for and nothing more is sent, but an answer that is under way is awaited.
+    pub async fn write(
+        &self,
+        call: Call<'_>,
+        not_after: Option<Instant>,
+        stop: &CancellationToken,
+    ) -> WriteOutcome {
         let end = [call.deadline, not_after].into_iter().flatten().min();
         let secrets = Secrets::of(call.request.headers());
         let judge = |attempt| judge_write(attempt, self.clock.now(), &secrets);
-        match self.send(call, end, judge).await {
+        match self.send(call, end, Some(stop), judge).await {
             Ok(outcome) => outcome,
+            Err(_) if stop.is_cancelled() => WriteOutcome::NotSent(NotSent::Stopped),
             Err(_) if call.deadline.is_some_and(|deadline| Some(deadline) == end) => {
                 WriteOutcome::NotSent(NotSent::DeadlinePassed)
             }
@@ -91,18 +99,19 @@ impl<E: Exchange> Caller<E> {
         }
     }
 
-    /// `Err` where `end` came first, with the outcome of the last attempt, which would have been repeated.
+    /// `Err` where `end` or `stop` came first, with the outcome of the last attempt, which would have been repeated.
     async fn send<O>(
         &self,
         call: Call<'_>,
         end: Option<Instant>,
+        stop: Option<&CancellationToken>,
         judge: impl Fn(Attempt) -> Judgement<O>,
     ) -> Result<O, Option<O>> {
         let mut waits = Waits::new(&self.settings, self.calls.fetch_add(1, Relaxed));
         let mut last = None;
         let mut attempts_left = self.settings.attempts_max.max(1);
         loop {
-            if !self.let_through(call.limiter, end).await {
+            if !self.let_through(call.limiter, end, stop).await {
                 return Err(last);
             }
             if last.is_some() {
@@ -124,21 +133,35 @@ impl<E: Exchange> Caller<E> {
             }
             debug!(service = self.service, ms = millis(span), "waiting before the next attempt");
             if wait == Wait::Backoff {
-                sleep(span).await;
-                self.counters.count_wait(span);
+                tokio::select! {
+                    () = sleep(span) => self.counters.count_wait(span),
+                    () = cancelled(stop) => return Err(last),
+                }
             }
         }
     }
 
-    /// Waits for the limiter. `false` where `end` came first.
-    async fn let_through(&self, limiter: &Limiter, end: Option<Instant>) -> bool {
+    /// Waits for the limiter. `false` where `end` or `stop` came first.
+    async fn let_through(
+        &self,
+        limiter: &Limiter,
+        end: Option<Instant>,
+        stop: Option<&CancellationToken>,
+    ) -> bool {
         let asked_at = Instant::now();
-        let is_through = match end {
-            Some(end) => timeout_at(end, limiter.acquire()).await.is_ok() && Instant::now() < end,
-            None => {
-                limiter.acquire().await;
-                true
+        let acquired = async {
+            match end {
+                Some(end) => timeout_at(end, limiter.acquire()).await.is_ok() && Instant::now() < end,
+                None => {
+                    limiter.acquire().await;
+                    true
+                }
             }
+        };
+        let is_through = tokio::select! {
+            biased;
+            () = cancelled(stop) => false,
+            is_through = acquired => is_through,
         };
         self.counters.count_wait(asked_at.elapsed());
         is_through
@@ -160,6 +183,14 @@ impl<E: Exchange> Caller<E> {
             "request"
         );
         attempt
+    }
+}
+
+/// Waits for a stop, where there can be one.
+async fn cancelled(stop: Option<&CancellationToken>) {
+    match stop {
+        Some(stop) => stop.cancelled().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -204,6 +235,7 @@ mod tests {
             WriteOutcome::NotSent(NotSent::Unreachable(_)) => "unreachable",
             WriteOutcome::NotSent(NotSent::Stale) => "stale",
             WriteOutcome::NotSent(NotSent::DeadlinePassed) => "deadline",
+            WriteOutcome::NotSent(NotSent::Stopped) => "stopped",
         }
     }
 
@@ -239,7 +271,7 @@ mod tests {
         let _ = caller(&script).read::<Vec<u64>>(call).await;
         assert_eq!(script.seen().len(), reads, "reads");
         let script = Script::of(vec![answer]);
-        caller(&script).write(call, None).await;
+        caller(&script).write(call, None, &CancellationToken::new()).await;
         assert_eq!(script.seen().len(), writes, "writes");
     }
 
@@ -264,7 +296,7 @@ mod tests {
         let script = Script::of(answers);
         let limiter = Limiter::new(&[]);
         let call = Call { request: &request(), limiter: &limiter, deadline: None };
-        assert_eq!(name(&caller(&script).write(call, None).await), expected);
+        assert_eq!(name(&caller(&script).write(call, None, &CancellationToken::new()).await), expected);
     }
 
     #[tokio::test(start_paused = true)]
@@ -347,7 +379,7 @@ mod tests {
         }
         for status in [403, 500] {
             let script = Script::of(vec![reply(status, &body)]);
-            told += &format!("{:?}", caller(&script).write(call, None).await);
+            told += &format!("{:?}", caller(&script).write(call, None, &CancellationToken::new()).await);
         }
         for secret in ["dXNlcj", "hunter2", "0123-4567"] {
             assert!(!told.contains(secret), "{told}");
@@ -390,7 +422,7 @@ mod tests {
         tokio::time::sleep_until(deadline).await;
         let requests = script.seen().len();
         assert!(matches!(caller.read::<u64>(call).await, Err(ReadError::DeadlinePassed { last: None })));
-        assert_eq!(name(&caller.write(call, None).await), "deadline");
+        assert_eq!(name(&caller.write(call, None, &CancellationToken::new()).await), "deadline");
         assert_eq!(script.seen().len(), requests);
     }
 
@@ -402,9 +434,16 @@ mod tests {
         let not_after = Some(Instant::now() + Duration::from_secs(60));
         let call = Call { request: &request(), limiter: &limiter, deadline: None };
         let caller = caller(&script);
-        assert_eq!(name(&caller.write(call, not_after).await), "stale");
+        assert_eq!(name(&caller.write(call, not_after, &CancellationToken::new()).await), "stale");
         assert!(script.seen().is_empty());
-        assert_eq!(name(&caller.write(call, not_after.map(|at| at + Duration::from_secs(61))).await), "done");
+        assert_eq!(
+            name(
+                &caller
+                    .write(call, not_after.map(|at| at + Duration::from_secs(61)), &CancellationToken::new())
+                    .await
+            ),
+            "done"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -413,7 +452,9 @@ mod tests {
         let limiter = Limiter::new(&[]);
         let call = Call { request: &request(), limiter: &limiter, deadline: None };
         let start = Instant::now();
-        let outcome = caller(&script).write(call, Some(start + Duration::from_secs(60))).await;
+        let outcome = caller(&script)
+            .write(call, Some(start + Duration::from_secs(60)), &CancellationToken::new())
+            .await;
         assert_eq!(name(&outcome), "stale");
         assert_eq!((script.seen().len(), start.elapsed()), (1, Duration::ZERO));
     }
@@ -431,5 +472,22 @@ mod tests {
             );
         }
         assert_ne!(first, second);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_waits_is_not_sent_once_it_is_told_to_stop() {
+        let script = Script::new(|_, _| reply(200, "{}"));
+        let limiter = Limiter::new(&[]);
+        limiter.pause_for(Duration::from_secs(1800));
+        let stop = CancellationToken::new();
+        let call = Call { request: &request(), limiter: &limiter, deadline: None };
+        let caller = caller(&script);
+        let start = Instant::now();
+        let (outcome, ()) = tokio::join!(caller.write(call, None, &stop), async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            stop.cancel();
+        });
+        assert_eq!((name(&outcome), start.elapsed().as_secs()), ("stopped", 5));
+        assert!(script.seen().is_empty());
     }
 }

@@ -148,6 +148,9 @@ pub enum NotSent {
     /// What the write rests on was read too long ago by the time it could have been sent.
     #[error("it waited until what it rests on was read too long ago")]
     Stale,
+    /// It was told to stop.
+    #[error("it was told to stop")]
+    Stopped,
     /// The call's deadline passed.
     #[error("the deadline passed before it could be sent")]
     DeadlinePassed,

@@ -233,7 +233,7 @@ fn calls(calls: &Calls) -> String {
     };
     let waited = calls.umbrella.waited.as_secs_f64() + calls.connectwise.waited.as_secs_f64();
     format!(
-        "Requests: {}, {}; {waited:.1} s waited for limits, added up.",
+        "Requests: {}, {}; {waited:.1} s waited for limits and before repetitions, added up.",
         row("Umbrella", &calls.umbrella),
         row("ConnectWise", &calls.connectwise)
     )

@@ -164,13 +164,15 @@ impl<E: Exchange> Preparation<'_, E> {
         }
         let targets = lines.iter().filter(|line| line.target.is_some()).count();
         self.progress.begin(Phase::Organizations, targets);
-        let informed = stream::iter(lines)
-            .map(|line| self.inform_line(line, fleet, read_until))
-            .buffered(self.config.umbrella.limits.concurrency)
+        // Not in the order of lines: one that is slow would hold up all that come after it.
+        let mut informed: Vec<_> = stream::iter(lines.into_iter().enumerate())
+            .map(|(index, line)| async move { (index, self.inform_line(line, fleet, read_until).await) })
+            .buffer_unordered(self.config.umbrella.limits.concurrency)
             .collect()
             .await;
         self.progress.end();
-        informed
+        informed.sort_unstable_by_key(|(index, _)| *index);
+        informed.into_iter().map(|(_, informed)| informed).collect()
     }
 
     async fn inform_line(

@@ -123,7 +123,7 @@ fn degraded<'a>(mut findings: impl Iterator<Item = &'a Finding>) -> bool {
     findings.any(|finding| finding.severity == Severity::Failure)
 }
 
-/// The exact command that lets a run over the same companies pass these rules once.
+/// The command that lets a run over the same companies pass these rules once; `--config` is the operator's to add.
 #[must_use]
 pub fn approval(refusals: &[Refusal], companies: &[String]) -> String {
     let companies = companies.iter().map(|company| format!(" --company {}", shell_word(company)));

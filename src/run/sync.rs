@@ -151,7 +151,7 @@ fn log_lines(report: &Report) {
             company = %plan.line.psa_id,
             organization = %plan.line.external_id,
             bucket = bucket(plan, outcome).name(),
-            record = outcome.written.map(|record| record.0),
+            record = outcome.record.map(|record| record.0),
             changes = plan.fields.len(),
             "company"
         );

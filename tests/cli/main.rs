@@ -131,6 +131,37 @@ fn a_bad_mapping_names_every_line_and_sends_nothing() {
     }
 }
 
+#[test]
+fn mistakes_in_both_files_are_told_together() {
+    let services = Simulated::start(&["--fleet", "1:1"]);
+    fs::write(services.mapping(), "org_id,psa_id\nx,ACME\n").unwrap();
+    let output =
+        services.command(&["config", "check"]).env("PSASYNC_RECORD__TOP_N", "many").output().unwrap();
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(stderr.contains("PSASYNC_RECORD__TOP_N") && stderr.contains("companies.csv:2"), "{stderr}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_setting_that_is_no_text_is_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let services = Simulated::start(&["--fleet", "1:1"]);
+    let value = std::ffi::OsStr::from_bytes(b"caf\xe9");
+    let output =
+        services.command(&["config", "check"]).env("PSASYNC_RECORD__TYPE_NAME", value).output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(text(&output.stderr).contains("PSASYNC_RECORD__TYPE_NAME"));
+}
+
+#[test]
+fn roots_that_are_no_certificates_are_found_by_the_check() {
+    let services = Simulated::start(&["--fleet", "1:1"]);
+    let output =
+        services.command(&["config", "check"]).env("PSASYNC_HTTP__CA_FILE", services.mapping()).output();
+    assert_eq!(output.unwrap().status.code(), Some(78));
+}
+
 #[rstest]
 #[case::unknown_option(&["plan", "--frobnicate"])]
 #[case::unknown_rule(&["sync", "--approve", "everything"])]

@@ -542,3 +542,18 @@ async fn a_night_without_weather_stamps_the_time_of_writing() {
     let stamp = night.record("ACME").answer(question_id(FieldId::LastUpdated)).cloned();
     assert_eq!(stamp, Some(json!("2026-03-15 00:00 UTC")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_organization_that_is_slow_holds_up_nobody_else() {
+    let names: Vec<String> = (1..=12).map(|number| format!("C{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let night = Night::of(with_customers(&names))
+        .set("umbrella.limits.concurrency", 2)
+        .with_fault("slow(50000)@umbrella:/reports/v2/#101**");
+    let report = night.sync().await;
+    assert_eq!(report.exit(), Exit::Done);
+    let log = night.log(Service::Umbrella);
+    let last =
+        |organization| log.iter().rfind(|logged| logged.organization == Some(organization)).unwrap().at;
+    assert!((102..=112).all(|organization| last(organization) < last(101)), "others waited for the slow one");
+}

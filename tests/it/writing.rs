@@ -100,7 +100,7 @@ async fn a_first_create_in_doubt_that_did_not_arrive_is_looked_for_at_once_and_t
         buckets(&report, ["ACME", "BETA", "GAMMA"]),
         [Bucket::Failed, Bucket::Created, Bucket::Created]
     );
-    assert_eq!(methods_from_the_first_create(&night), ["POST", "GET", "POST", "GET", "POST"]);
+    assert_eq!(methods_from_the_first_create(&night), ["POST", "GET", "POST", "GET", "POST", "GET"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +119,7 @@ async fn a_first_create_in_doubt_proves_nothing_and_the_next_must_be_listed() {
     let report = night.sync().await;
     assert!(matches!(report.stopped, Some(ApplyError::RecordsNotVisible { .. })), "{:?}", report.stopped);
     assert_eq!((report.exit(), night.count(Service::ConnectWise, "POST")), (Exit::Denied, 2));
-    assert_eq!(methods_from_the_first_create(&night), ["POST", "GET", "POST", "GET"]);
+    assert_eq!(methods_from_the_first_create(&night), ["POST", "GET", "POST", "GET", "GET"]);
     assert_counts_add_up(&report);
 }
 
@@ -382,7 +382,7 @@ async fn updates_without_an_answer_are_tried_four_times_with_growing_pauses() {
     let sent: Vec<_> =
         log.iter().filter(|logged| logged.method == Method::PATCH).map(|logged| logged.at).collect();
     let pauses: Vec<_> = sent.windows(2).map(|pair| (pair[1] - pair[0]).num_seconds()).collect();
-    assert_eq!(pauses, [4, 8, 16]);
+    assert_eq!(pauses, [20, 40, 80]);
 }
 
 // Assumptions about ConnectWise that have two readings
@@ -436,4 +436,23 @@ async fn a_client_id_that_is_not_taken_is_denied_and_named(#[case] fault: Option
     let error = night.try_sync().await.unwrap_err();
     assert_eq!(error.exit(), Exit::Denied, "{error}");
     assert!(error.hint().contains("`client_id`"), "{}", error.hint());
+}
+
+#[rstest]
+#[case::unknown_outcome("severed(applied)")]
+#[tokio::test(start_paused = true)]
+async fn a_question_whose_creation_is_in_doubt_is_looked_for(#[case] kind: &str) {
+    let night = Night::of(World::fleet(2, 2))
+        .with_fault(&format!("{kind}@connectwise:POST /company/configurations/types/+1*2"));
+    let report = night.sync().await;
+    assert_eq!((report.counts()[&Bucket::Created], report.setup_changes, report.exit()), (2, 17, Exit::Done));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_outage_of_connectwise_is_outlasted() {
+    let night = Night::of(with_customers(&["ACME", "BETA", "GAMMA"]));
+    night.sync().await;
+    let night = night.with_fault("429@connectwise:PATCH /company/configurations/*10");
+    let report = night.sync().await;
+    assert_eq!((report.counts()[&Bucket::Unchanged], report.exit()), (3, Exit::Done));
 }

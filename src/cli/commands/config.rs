@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::context::{Context, load, text};
+use crate::cli::context::{Context, environment, load, wire};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
 use crate::run::Exit;
 
 /// Reads the configuration and the mapping. Nothing is sent.
 pub(in crate::cli) fn check(context: &Context) -> Result<Exit, Failure> {
-    let loaded = load(&context.config_path, std::env::vars_os().filter_map(text))?;
+    let loaded = load(&context.config_path, environment()?)?;
+    wire(&loaded.config)?;
     let mut out = String::new();
     for notice in &loaded.notices {
         let _ = writeln!(out, "note: {notice}");

@@ -21,9 +21,10 @@ pub(in crate::cli) async fn run(context: &Context, args: DemoArgs) -> Result<Exi
     let folder = temporary_folder()?;
     let world = demo_world(args.companies);
     let simulated = Simulated::start(world, Limits::Off, Ports::default(), folder.path()).await?;
-    let exit = nights(context, &simulated).await;
+    let mut exit = nights(context, &simulated).await;
     if args.keep && exit.is_ok() {
         keep(context, &simulated).await?;
+        exit = Ok(context.signals.exit().unwrap_or(Exit::Done));
     }
     let closed = simulated.served.shut_down().await;
     closed.map_err(|error| Failure::failed(format!("the simulated services failed: {error}"), ""))?;

@@ -168,7 +168,7 @@ pub fn plan(planned: &Planned, exit: Exit) -> String {
 pub fn sync(report: &Report, exit: Exit) -> String {
     let companies = report
         .lines()
-        .map(|(line, outcome)| company(line, run::bucket(line, outcome), outcome.written, &outcome.findings))
+        .map(|(line, outcome)| company(line, run::bucket(line, outcome), outcome.record, &outcome.findings))
         .collect();
     let stopped =
         report.stopped.as_ref().map(|error| Problem { message: error.to_string(), hint: error.hint() });
