@@ -240,6 +240,21 @@ fn tests_that_documents_name_exist() {
     }
 }
 
+/// Codes that no run of this version can give.
+const LATER: [Reason; 2] = [Reason::ForeignWriter, Reason::NoRecord];
+
+#[test]
+fn every_reason_code_is_in_the_name_of_a_test() {
+    let mut code = String::new();
+    collect_code(&root().join("tests"), &mut code);
+    let names = code.split_whitespace().filter(|word| word.contains('(')).collect::<Vec<_>>().join(" ");
+    for reason in Reason::ALL.iter().filter(|reason| !LATER.contains(reason)) {
+        let name = reason.code().replace('-', "_");
+        let is_named = names.split(['(', ':', ' ']).any(|word| word.contains(&name));
+        assert!(is_named, "no test is named for `{reason}`");
+    }
+}
+
 fn collect_code(folder: &Path, code: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

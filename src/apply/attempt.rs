@@ -15,6 +15,9 @@ use crate::http::Exchange;
 use crate::permit::WritePermit;
 use crate::plan::{Action, Destination, LinePlan};
 
+/// In the words of the Security Roles screen.
+const RIGHT: &str = "Companies > Configurations: Add, Edit, Inquire All";
+
 /// A record that is still to be written.
 pub(super) struct Pending<'p> {
     /// Its line in the plan.
@@ -180,10 +183,11 @@ impl<'p> Pending<'p> {
             Err(WriteError::Stale) => End::TooLate,
             Err(WriteError::Unavailable { why }) => End::Unavailable { why },
             Err(WriteError::Stopped) => End::Stopped,
-            Err(error) => End::Settled(LineOutcome {
-                forbidden: error.is_forbidden(),
-                ..self.end(Reason::WriteRefused, error.to_string())
+            Err(error) if error.is_forbidden() => End::Settled(LineOutcome {
+                forbidden: true,
+                ..self.end(Reason::WriteRefused, format!("{error}; the role needs {RIGHT}"))
             }),
+            Err(error) => End::Settled(self.end(Reason::WriteRefused, error.to_string())),
         }
     }
 }

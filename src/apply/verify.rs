@@ -16,10 +16,10 @@ const DATE_CHARS: usize = 10;
 pub(super) fn verify(line: &MappingLine, sent: &Content, written: &Written) -> Vec<Finding> {
     let (altered, different) = differences(sent, &written.answers);
     let record = written.record;
+    // Without the record's id, so that the same trouble at many companies is one line for a person.
     let finding = |reason, fields: &[FieldId], what: &str| {
         let names: Vec<_> = fields.iter().map(|field| field.question()).collect();
-        (!fields.is_empty())
-            .then(|| line.finding(reason, format!("record {record}: {} {what}", names.join(", "))))
+        (!fields.is_empty()).then(|| line.finding(reason, format!("{} {what}", names.join(", "))))
     };
     let others = (written.others_altered > 0).then(|| {
         let count = written.others_altered;

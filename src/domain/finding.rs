@@ -169,7 +169,7 @@ reasons! {
     /// No source says how many seats there are.
     SeatsUnknown "seats-unknown" None, Attention, "state the seats in the mapping's `seats` column";
     /// ConnectWise stored an answer with other characters, or cut at its end.
-    AnswerAltered "answer-altered" None, Attention, "";
+    AnswerAltered "answer-altered" None, Attention, "where answers are cut, lower `record.max_answer_chars`; other characters need nothing";
     /// A guarded number fell to 0, and a second source confirms it.
     ZeroConfirmed "zero-confirmed" None, Attention, "";
     /// Umbrella gave a threat category another id: its field keeps its old answer.

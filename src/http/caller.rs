@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, trace};
+use tracing::{debug, trace, warn};
 
 use super::counters::Counters;
 use super::exchange::Exchange;
@@ -19,6 +20,9 @@ use super::retry::{
 };
 use super::secrets::Secrets;
 use crate::clock::Clock;
+
+/// A wait that a person who watches wants to know of.
+const LONG_WAIT: Duration = Duration::from_secs(10);
 
 /// One request, with the budget that it draws on.
 #[derive(Clone, Copy, Debug)]
@@ -131,7 +135,9 @@ impl<E: Exchange> Caller<E> {
             if end.is_some_and(|end| Instant::now() + span >= end) {
                 return Err(last);
             }
-            debug!(service = self.service, ms = millis(span), "waiting before the next attempt");
+            if span >= LONG_WAIT {
+                warn!(service = self.service, seconds = span.as_secs(), "waiting before the next attempt");
+            }
             if wait == Wait::Backoff {
                 tokio::select! {
                     () = sleep(span) => self.counters.count_wait(span),
@@ -200,8 +206,6 @@ fn millis(span: std::time::Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use rstest::rstest;
 
     use super::*;

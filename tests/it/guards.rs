@@ -167,7 +167,7 @@ fn six() -> World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_values_that_fell_to_zero_refuse_the_run_until_a_person_approves() {
+async fn max_zeroed_percent_refuses_the_run_until_a_person_approves() {
     let mut world = six();
     for organization in world.umbrella.organizations.iter_mut().skip(1) {
         organization.traffic.clear();
@@ -185,7 +185,7 @@ async fn many_values_that_fell_to_zero_refuse_the_run_until_a_person_approves() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_missing_organizations_refuse_the_run_until_a_person_approves() {
+async fn max_missing_orgs_percent_refuses_the_run_until_a_person_approves() {
     let mut world = six();
     world.umbrella.organizations.truncate(1);
     let night = Night::of(world);

@@ -427,7 +427,7 @@ fn missing(missing: u64, of: u64) -> Plan {
 #[case::exactly_the_limit(5, 25, false)]
 #[case::above_the_limit(6, 25, true)]
 #[case::all(25, 25, true)]
-fn many_missing_organizations_refuse_the_run(#[case] part: u64, #[case] whole: u64, #[case] refused: bool) {
+fn max_missing_orgs_percent_refuses_the_run(#[case] part: u64, #[case] whole: u64, #[case] refused: bool) {
     let outcome = approve(missing(part, whole), &LIMITS, &Waivers::default());
     assert_eq!(outcome.is_err(), refused);
 }
@@ -453,7 +453,7 @@ fn a_refusal_names_rule_measured_value_limit_key_and_companies() {
 #[case::fewer_than_five(4, 5, false)]
 #[case::exactly_the_limit(6, 20, false)]
 #[case::above_the_limit(7, 20, true)]
-fn many_numbers_falling_to_zero_refuse_the_run(#[case] part: u64, #[case] whole: u64, #[case] refused: bool) {
+fn max_zeroed_percent_refuses_the_run(#[case] part: u64, #[case] whole: u64, #[case] refused: bool) {
     let lines = (1..=whole).map(|id| {
         let now = if id <= part { without_networks() } else { metrics() };
         informed(id, Some(settled(id, &metrics())), &now)
