@@ -159,8 +159,9 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
         fresh: &Fresh,
         pending: &mut VecDeque<Pending<'p>>,
     ) -> Result<(), ApplyError> {
-        while self.creates != Creates::Seen && batch.front().is_some_and(Pending::is_create) {
-            let Some(first) = batch.pop_front() else { break };
+        while self.creates != Creates::Seen {
+            let create = batch.iter().position(Pending::is_create);
+            let Some(first) = create.and_then(|at| batch.remove(at)) else { break };
             self.create_first(first, fresh, pending).await?;
         }
         let (applier, permit, ready) = (self.applier, self.permit, self.ready);
@@ -259,8 +260,7 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
             }
             End::TooLate => {
                 one.readings += 1;
-                // A create that nobody has seen yet stays in front, so that no other overtakes it.
-                if one.is_create() { pending.push_front(one) } else { pending.push_back(one) }
+                pending.push_back(one);
             }
             End::Unavailable { why } => self.try_again(one, &why, pending),
             End::InDoubt { content, why } => {

@@ -456,3 +456,14 @@ async fn a_short_outage_of_connectwise_is_outlasted() {
     let report = night.sync().await;
     assert_eq!((report.counts()[&Bucket::Unchanged], report.exit()), (3, Exit::Done));
 }
+
+#[tokio::test(start_paused = true)]
+async fn creates_that_wait_until_nobody_is_before_them_still_go_one_at_a_time() {
+    let night = Night::of(with_customers(&["ACME", "BETA", "GAMMA", "DELTA"]))
+        .with_fault(&format!("429(45)@{CREATES}*20"));
+    let report = night.sync().await;
+    assert_eq!((report.counts()[&Bucket::Created], report.exit()), (4, Exit::Done), "{:?}", report.counts());
+    let methods = methods_from_the_first_create(&night);
+    let first_listing = methods.iter().rposition(|method| method == "GET").unwrap();
+    assert_eq!(methods[first_listing..].iter().filter(|method| *method == "POST").count(), 3, "{methods:?}");
+}
