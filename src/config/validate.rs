@@ -2,13 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use url::{Host, Url};
+use url::Url;
 
 use super::model::Touch;
 use super::problem::{Fault, shown};
 use crate::connectwise::Codebase;
 use crate::domain::window::InitialWindow;
 use crate::http::HostPattern;
+use crate::http::redirect::{host_and_port, is_secure};
 use crate::translate::ThreatCount;
 use crate::umbrella::CustomerSource;
 
@@ -23,9 +24,9 @@ const CRON_FIELDS: usize = 5;
 /// The address of a service: `https`, or `http` where it does not leave this machine.
 pub(super) fn service_url(text: &str) -> Result<Url, Fault> {
     let url = origin(text)?;
-    if url.scheme() == "http" && !is_loopback(&url) {
+    if !is_secure(&url) {
         return Err(Fault::new("`http` sends keys in the clear; it is accepted for loopback hosts only")
-            .hint(format!("write `https://{}`", authority(&url))));
+            .hint(format!("write `https://{}`", host_and_port(&url))));
     }
     Ok(url)
 }
@@ -44,7 +45,7 @@ fn origin(text: &str) -> Result<Url, Fault> {
         _ => {
             let fault = Fault::new(EXPECTED);
             let with_scheme = (!has_scheme).then(|| origin(&format!("https://{text}")).ok()).flatten();
-            return Err(fault.did_you_mean(with_scheme.map(|url| format!("https://{}", authority(&url)))));
+            return Err(fault.did_you_mean(with_scheme.map(|url| format!("https://{}", host_and_port(&url)))));
         }
     };
     if !url.username().is_empty() || url.password().is_some() {
@@ -55,24 +56,10 @@ fn origin(text: &str) -> Result<Url, Fault> {
         return Err(Fault::new("an address ends behind host and port").hint(format!(
             "write `{}://{}`",
             url.scheme(),
-            authority(&url)
+            host_and_port(&url)
         )));
     }
     Ok(url)
-}
-
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// `host`, `*.host`, either with `:port`.
