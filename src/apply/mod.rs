@@ -178,3 +178,14 @@ fn give_up(plan: &Plan, error: &ApplyError, outcomes: &mut [LineOutcome]) {
         }
     }
 }
+
+/// Reads, unless the run is told to stop before there is an answer. Never for a write: one that is in flight is awaited.
+async fn unless_expired<T>(
+    permit: &WritePermit<'_>,
+    read: impl Future<Output = Result<T, ConnectWiseError>>,
+) -> Result<T, ApplyError> {
+    tokio::select! {
+        answer = read => Ok(answer?),
+        () = permit.expired() => Err(ApplyError::Stopped),
+    }
+}

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::attempt::{End, Pending, verified};
 use super::setup::Ready;
-use super::{Applier, ApplyError, LineOutcome};
+use super::{Applier, ApplyError, LineOutcome, unless_expired};
 use crate::connectwise::{ConnectWiseError, Content, FreshRecord, READ_AGE_MAX};
 use crate::domain::finding::Reason;
 use crate::domain::ids::CompanyId;
@@ -106,10 +106,7 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
         while !pending.is_empty() {
             let mut batch: VecDeque<_> = pending.drain(..pending.len().min(REREAD_BATCH)).collect();
             let companies: Vec<_> = batch.iter().map(Pending::company).collect();
-            let fresh = tokio::select! {
-                () = self.permit.expired() => Err(ApplyError::Stopped),
-                fresh = self.read_for(&batch, &companies) => fresh.map_err(ApplyError::from),
-            };
+            let fresh = unless_expired(self.permit, self.read_for(&batch, &companies)).await;
             let written = match fresh {
                 Ok(fresh) => self.write_batch(&mut batch, &fresh, &mut pending).await,
                 Err(error) if error.ends_run() => Err(error),
@@ -198,7 +195,7 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
                 let created = outcome.record;
                 self.settle_line(&first, outcome);
                 let Some(record) = created else { return Ok(()) };
-                let listed = match self.read_unless_stopped(company).await {
+                let listed = match unless_expired(self.permit, self.read_again(&[company])).await {
                     Err(error) if !error.ends_run() => {
                         self.count_unseen();
                         return Ok(());
@@ -212,7 +209,7 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
                 Err(ApplyError::RecordsNotVisible { record, company: line.psa_id.to_string() })
             }
             End::CreateInDoubt { content, why } => {
-                let listed = self.read_unless_stopped(company).await;
+                let listed = unless_expired(self.permit, self.read_again(&[company])).await;
                 match listed.as_ref().ok().and_then(|listed| listed.at(company).first()) {
                     Some(found) => {
                         self.creates = Creates::Seen;
@@ -235,14 +232,6 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
     fn count_unseen(&mut self) {
         if let Creates::Unseen { in_doubt } = &mut self.creates {
             *in_doubt += 1;
-        }
-    }
-
-    async fn read_unless_stopped(&self, company: CompanyId) -> Result<Fresh, ApplyError> {
-        let companies = [company];
-        tokio::select! {
-            fresh = self.read_again(&companies) => Ok(fresh?),
-            () = self.permit.expired() => Err(ApplyError::Stopped),
         }
     }
 

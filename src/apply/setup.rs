@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Applier, ApplyError};
-use crate::connectwise::{ConnectWiseError, WriteError, find_type, read_questions};
+use super::{Applier, ApplyError, unless_expired};
+use crate::connectwise::{WriteError, find_type, read_questions};
 use crate::domain::field::FieldId;
 use crate::domain::ids::TypeId;
 use crate::domain::question::QuestionMap;
@@ -82,17 +82,6 @@ impl<E: Exchange> Applier<'_, E> {
 
 fn question(field: FieldId) -> String {
     format!("the question \"{field}\"")
-}
-
-/// Reads, unless the run is told to stop before there is an answer.
-async fn unless_expired<T>(
-    permit: &WritePermit<'_>,
-    read: impl Future<Output = Result<T, ConnectWiseError>>,
-) -> Result<T, ApplyError> {
-    tokio::select! {
-        answer = read => Ok(answer?),
-        () = permit.expired() => Err(ApplyError::Stopped),
-    }
 }
 
 fn failed(what: String, source: WriteError) -> ApplyError {
