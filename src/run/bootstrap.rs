@@ -4,8 +4,7 @@ use tokio::time::Instant;
 
 use super::error::RunError;
 use super::services::Services;
-use super::sync::{Surroundings, state_path};
-use crate::apply::Applier;
+use super::surroundings::Surroundings;
 use crate::connectwise::{TypeState, read_type};
 use crate::domain::field::FieldMap;
 use crate::domain::finding::Finding;
@@ -16,7 +15,6 @@ use crate::permit::WritePermit;
 use crate::plan::guard::approve;
 use crate::plan::{Plan, Policy, Setup, SetupChange, left_out, plan};
 use crate::resolve::match_questions;
-use crate::store::lease::Lease;
 
 /// What to do about questions that are almost ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +46,7 @@ pub async fn bootstrap<E: Exchange>(
 ) -> Result<Bootstrap, RunError> {
     let config = surroundings.config;
     let until = Instant::now() + config.http.run_deadline;
-    let lease = if dry_run { None } else { Some(Lease::acquire(state_path(config))?) };
+    let lease = if dry_run { None } else { Some(surroundings.lease()?) };
     let type_state = tokio::select! {
         () = surroundings.stop.cancelled() => return Err(RunError::Stopped),
         type_state = read_type(&services.reader, &config.record.type_name, match_questions) => type_state?,
@@ -62,18 +60,7 @@ pub async fn bootstrap<E: Exchange>(
         return Ok(bootstrap);
     };
     let permit = WritePermit::new(&approved, &lease, surroundings.stop.clone(), until);
-    let applier = Applier {
-        reader: &services.reader,
-        writer: &services.writer,
-        clock: surroundings.clock,
-        type_name: &config.record.type_name,
-        type_state: &type_state,
-        record_name: &config.record.name,
-        status: None,
-        concurrency: 1,
-        match_questions,
-        progress: surroundings.progress,
-    };
+    let applier = surroundings.applier(services, &type_state, None);
     match applier.apply(&approved, &permit).await.stopped {
         Some(error) => Err(error.into()),
         None => Ok(bootstrap),

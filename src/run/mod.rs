@@ -9,6 +9,7 @@ mod prepare;
 mod report;
 mod serve;
 mod services;
+mod surroundings;
 mod sync;
 
 pub use bootstrap::{Bootstrap, NearMatches, bootstrap};
@@ -18,4 +19,5 @@ pub use prepare::Job;
 pub use report::{Calls, Planned, Report, approval, bucket};
 pub use serve::serve;
 pub use services::Services;
-pub use sync::{Surroundings, plan, sync};
+pub use surroundings::Surroundings;
+pub use sync::{plan, sync};

@@ -7,12 +7,11 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::error::RunError;
-use super::sync::guard_limits;
-use crate::config::{Config, Touch};
+use super::surroundings::Surroundings;
+use crate::config::Touch;
 use crate::connectwise::{Fleet, Reader, TypeState, collect};
 use crate::domain::company::ConfigurationStatus;
 use crate::domain::field::{FieldMap, Group};
@@ -24,7 +23,7 @@ use crate::domain::snapshot::Completeness;
 use crate::domain::waiver::{Rule, Waivers};
 use crate::http::Exchange;
 use crate::plan::{Informed, Plan, Policy, SecondSource, Setup, falls, plan, setup_changes};
-use crate::progress::{Phase, Progress};
+use crate::progress::Phase;
 use crate::resolve::{Known, Request, ResolvedLine, Scope, Target, match_questions, resolve};
 use crate::translate::{Desired, Format, translate};
 use crate::umbrella::{self, Needs, Umbrella, Visit, ZeroCheck};
@@ -52,37 +51,36 @@ pub(super) struct Prepared {
 pub(super) struct Preparation<'a, E> {
     pub(super) umbrella: &'a Umbrella<E>,
     pub(super) reader: &'a Reader<E>,
-    pub(super) config: &'a Config,
-    pub(super) mapping: &'a Mapping,
+    pub(super) surroundings: &'a Surroundings<'a>,
     pub(super) job: &'a Job,
-    pub(super) progress: &'a dyn Progress,
-    pub(super) stop: &'a CancellationToken,
 }
 
 impl<E: Exchange> Preparation<'_, E> {
     /// Makes the plan.
     pub(super) async fn prepare(&self) -> Result<Prepared, RunError> {
         tokio::select! {
-            () = self.stop.cancelled() => Err(RunError::Stopped),
+            () = self.surroundings.stop.cancelled() => Err(RunError::Stopped),
             prepared = self.prepare_unless_stopped() => prepared,
         }
     }
 
     async fn prepare_unless_stopped(&self) -> Result<Prepared, RunError> {
-        let read_until = Instant::now() + reading_time(self.config.http.run_deadline);
+        let read_until = Instant::now() + reading_time(self.surroundings.config.http.run_deadline);
         let (umbrella_fleet, connectwise_fleet) = tokio::try_join!(
             async {
-                let (scheduled, mapped) = (self.job.scheduled, mapped(self.mapping));
+                let (scheduled, mapped) = (self.job.scheduled, mapped(self.surroundings.mapping));
                 Ok(self.umbrella.fleet(scheduled, &mapped, true, Some(read_until)).await?)
             },
-            async { Ok(collect(self.reader, &self.config.record.type_name, match_questions).await?) },
+            async {
+                Ok(collect(self.reader, &self.surroundings.config.record.type_name, match_questions).await?)
+            },
         )
         .map_err(|error: RunError| error)?;
         let Fleet { type_state, statuses, companies, records, mut findings } = connectwise_fleet;
         let status = self.status(&statuses)?;
         let has_records = !records.is_empty();
         let known = Known {
-            mapping: self.mapping,
+            mapping: self.surroundings.mapping,
             organizations: &umbrella_fleet.customers,
             companies: &companies,
             records,
@@ -92,7 +90,7 @@ impl<E: Exchange> Preparation<'_, E> {
         let request = Request {
             scheduled: self.job.scheduled,
             scope: &self.job.scope,
-            initial_window: self.config.record.initial_window,
+            initial_window: self.surroundings.config.record.initial_window,
             waivers: &self.job.waivers,
         };
         let resolution = resolve(known, &request);
@@ -102,7 +100,7 @@ impl<E: Exchange> Preparation<'_, E> {
         }
         findings.extend(resolution.unmapped);
         let setup = Setup {
-            type_name: &self.config.record.type_name,
+            type_name: &self.surroundings.config.record.type_name,
             type_exists: type_state.id.is_some(),
             questions: &type_state.questions,
             has_default_status: status.is_some(),
@@ -110,11 +108,11 @@ impl<E: Exchange> Preparation<'_, E> {
         };
         self.check_type(&setup)?;
         let lines = self.inform(resolution.lines, &umbrella_fleet, read_until).await;
-        let limits = guard_limits(self.config);
+        let limits = self.surroundings.limits();
         let policy = Policy {
             limits: &limits,
             waivers: &self.job.waivers,
-            touch_unchanged: self.config.record.touch == Touch::Nightly,
+            touch_unchanged: self.surroundings.config.record.touch == Touch::Nightly,
         };
         let plan = plan(self.job.scheduled, &setup, lines, findings, &policy);
         Ok(Prepared { plan, type_state, status })
@@ -122,7 +120,7 @@ impl<E: Exchange> Preparation<'_, E> {
 
     /// The status that new records get; `None` where none is flagged as default.
     fn status(&self, statuses: &[ConfigurationStatus]) -> Result<Option<StatusId>, RunError> {
-        let Some(name) = &self.config.record.status else {
+        let Some(name) = &self.surroundings.config.record.status else {
             return Ok(statuses.iter().find(|status| status.default).map(|status| status.id));
         };
         let is_named = |status: &&ConfigurationStatus| status.name.trim().eq_ignore_ascii_case(name.trim());
@@ -135,7 +133,7 @@ impl<E: Exchange> Preparation<'_, E> {
 
     fn check_type(&self, setup: &Setup<'_>) -> Result<(), RunError> {
         let changes = setup_changes(setup);
-        if self.config.record.manage_type || changes.is_empty() {
+        if self.surroundings.config.record.manage_type || changes.is_empty() {
             return Ok(());
         }
         Err(RunError::TypeNotManaged {
@@ -163,14 +161,14 @@ impl<E: Exchange> Preparation<'_, E> {
             );
         }
         let targets = lines.iter().filter(|line| line.target.is_some()).count();
-        self.progress.begin(Phase::Organizations, targets);
+        self.surroundings.progress.begin(Phase::Organizations, targets);
         // Not in the order of lines: one that is slow would hold up all that come after it.
         let mut informed: Vec<_> = stream::iter(lines.into_iter().enumerate())
             .map(|(index, line)| async move { (index, self.inform_line(line, fleet, read_until).await) })
-            .buffer_unordered(self.config.umbrella.limits.concurrency)
+            .buffer_unordered(self.surroundings.config.umbrella.limits.concurrency)
             .collect()
             .await;
-        self.progress.end();
+        self.surroundings.progress.end();
         informed.sort_unstable_by_key(|(index, _)| *index);
         informed.into_iter().map(|(_, informed)| informed).collect()
     }
@@ -199,12 +197,12 @@ impl<E: Exchange> Preparation<'_, E> {
         }
         let desired = self.translate(target, &metrics);
         let second_sources = self.second_sources(target, &desired, &mut visit).await;
-        self.progress.advance();
+        self.surroundings.progress.advance();
         Informed { line, desired: Some(desired), second_sources }
     }
 
     fn translate(&self, target: &Target, metrics: &Metrics) -> FieldMap<Desired> {
-        let record = &self.config.record;
+        let record = &self.surroundings.config.record;
         let format = Format {
             top_n: record.top_n,
             threat_count: record.threat_count,
@@ -221,7 +219,7 @@ impl<E: Exchange> Preparation<'_, E> {
         visit: &mut Visit<'_, E>,
     ) -> BTreeMap<Group, SecondSource> {
         let mut second_sources = BTreeMap::new();
-        if !self.config.guards.hold_zero_drop || self.job.waivers.allow(Rule::ValueFellToZero) {
+        if !self.surroundings.config.guards.hold_zero_drop || self.job.waivers.allow(Rule::ValueFellToZero) {
             return second_sources;
         }
         for group in falls(target.record.as_ref(), desired) {

@@ -1,42 +1,20 @@
 //! One run: plan, and carry the plan out.
 
-use std::path::Path;
-
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::error::RunError;
 use super::prepare::{Job, Preparation, Prepared};
 use super::report::{Calls, Planned, Report, bucket};
 use super::services::Services;
-use crate::apply::{Applied, Applier};
-use crate::clock::Clock;
-use crate::config::{Config, StatePath};
+use super::surroundings::Surroundings;
+use crate::apply::Applied;
 use crate::connectwise::Reader;
-use crate::domain::mapping::Mapping;
 use crate::http::Exchange;
 use crate::permit::WritePermit;
 use crate::plan::Plan;
-use crate::plan::guard::{Limits, approve};
-use crate::progress::Progress;
-use crate::resolve::match_questions;
-use crate::store::lease::{IN_MEMORY, Lease};
+use crate::plan::guard::approve;
 use crate::umbrella::Umbrella;
-
-/// What surrounds a run.
-pub struct Surroundings<'a> {
-    /// All settings.
-    pub config: &'a Config,
-    /// The operator's list.
-    pub mapping: &'a Mapping,
-    /// The time.
-    pub clock: Clock,
-    /// Whoever watches.
-    pub progress: &'a dyn Progress,
-    /// Tells the run to stop.
-    pub stop: &'a CancellationToken,
-}
 
 /// Makes a plan, and leaves it at that.
 ///
@@ -48,7 +26,7 @@ pub async fn plan<E: Exchange>(
     surroundings: &Surroundings<'_>,
     job: &Job,
 ) -> Result<Planned, RunError> {
-    let prepared = surroundings.preparation(umbrella, reader, job).prepare().await?;
+    let prepared = Preparation { umbrella, reader, surroundings, job }.prepare().await?;
     let calls = Calls { umbrella: umbrella.traffic(), connectwise: reader.traffic() };
     let (plan, refusals) = match approve(prepared.plan, &surroundings.limits(), &job.waivers) {
         Ok(approved) => (approved.into_plan(), Vec::new()),
@@ -66,11 +44,12 @@ pub async fn sync<E: Exchange>(
     surroundings: &Surroundings<'_>,
     job: &Job,
 ) -> Result<Report, RunError> {
-    let Surroundings { config, clock, progress, stop, .. } = *surroundings;
+    let clock = surroundings.clock;
     let started_at = clock.now();
-    let until = Instant::now() + config.http.run_deadline;
-    let lease = Lease::acquire(state_path(config))?;
-    let preparation = surroundings.preparation(&services.umbrella, &services.reader, job);
+    let until = Instant::now() + surroundings.config.http.run_deadline;
+    let lease = surroundings.lease()?;
+    let (umbrella, reader) = (&services.umbrella, &services.reader);
+    let preparation = Preparation { umbrella, reader, surroundings, job };
     let Prepared { plan, type_state, status } = preparation.prepare().await?;
     let report = |plan: Plan, refusals, applied: Applied| Report {
         plan,
@@ -90,58 +69,11 @@ pub async fn sync<E: Exchange>(
             return Ok(report(refused.plan, refused.refusals, nothing));
         }
     };
-    let permit = WritePermit::new(&approved, &lease, stop.clone(), until);
-    let applier = Applier {
-        reader: &services.reader,
-        writer: &services.writer,
-        clock,
-        type_name: &config.record.type_name,
-        type_state: &type_state,
-        record_name: &config.record.name,
-        status,
-        concurrency: config.connectwise.limits.concurrency,
-        match_questions,
-        progress,
-    };
-    let applied = applier.apply(&approved, &permit).await;
+    let permit = WritePermit::new(&approved, &lease, surroundings.stop.clone(), until);
+    let applied = surroundings.applier(services, &type_state, status).apply(&approved, &permit).await;
     let report = report(approved.into_plan(), Vec::new(), applied);
     log_lines(&report);
     Ok(report)
-}
-
-impl<'a> Surroundings<'a> {
-    fn preparation<E>(
-        &self,
-        umbrella: &'a Umbrella<E>,
-        reader: &'a Reader<E>,
-        job: &'a Job,
-    ) -> Preparation<'a, E> {
-        let Surroundings { config, mapping, progress, stop, .. } = *self;
-        Preparation { umbrella, reader, config, mapping, job, progress, stop }
-    }
-
-    pub(super) fn limits(&self) -> Limits {
-        guard_limits(self.config)
-    }
-}
-
-/// The limits of the guards.
-pub(super) fn guard_limits(config: &Config) -> Limits {
-    let guards = &config.guards;
-    Limits {
-        creates_max: guards.max_creates,
-        hold_zero_drop: guards.hold_zero_drop,
-        zeroed_percent_max: guards.max_zeroed_percent,
-        missing_orgs_percent_max: guards.max_missing_orgs_percent,
-    }
-}
-
-/// Where the lease lies. A shared state has none of its own yet: it excludes runs on this machine.
-pub(super) fn state_path(config: &Config) -> &Path {
-    match &config.state.path {
-        StatePath::Memory => Path::new(IN_MEMORY),
-        StatePath::File(path) => path,
-    }
 }
 
 /// One line a company.
