@@ -2,6 +2,9 @@
 //!
 //! Modules in dependency order; a module uses only those above it (`tests/tidy.rs` holds them to it).
 
+/// The version of psasync.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 pub mod clock;
 pub mod domain;
 pub mod http;

@@ -4,36 +4,35 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::guard::ApprovedPlan;
-use crate::store::lease::Lease;
+use crate::store::Lease;
 
 /// Every method that writes to ConnectWise asks for one.
 ///
-/// It cannot be had without a plan that the guards let pass and without the lease, and says no once the run was told to stop or its
-/// time is over.
+/// It cannot be had without a plan that the guards let pass and without the lease, and says no once the run was told to stop, the lease
+/// lapsed, or the run's time is over.
 #[derive(Debug)]
 pub struct WritePermit<'a> {
-    _lease: &'a Lease,
-    stop: CancellationToken,
+    lease: &'a Lease,
     until: Instant,
 }
 
 impl<'a> WritePermit<'a> {
-    /// Permits the writes of `plan`, until `stop` is cancelled or `until` comes.
+    /// Permits the writes of `plan`, while `lease` is live and its run is not told to stop, or until `until` comes.
     #[must_use]
-    pub fn new(_plan: &'a ApprovedPlan, lease: &'a Lease, stop: CancellationToken, until: Instant) -> Self {
-        Self { _lease: lease, stop, until }
+    pub fn new(_plan: &'a ApprovedPlan, lease: &'a Lease, until: Instant) -> Self {
+        Self { lease, until }
     }
 
     /// Whether another write may be sent.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        !self.stop.is_cancelled() && Instant::now() < self.until
+        self.lease.is_live() && Instant::now() < self.until
     }
 
-    /// Is cancelled once the run was told to stop.
+    /// Is cancelled once the run was told to stop, or its lease lapsed.
     #[must_use]
     pub fn stop(&self) -> &CancellationToken {
-        &self.stop
+        self.lease.halt()
     }
 
     /// When the run's time is over.
@@ -45,7 +44,7 @@ impl<'a> WritePermit<'a> {
     /// Waits until no other write may be sent.
     pub async fn expired(&self) {
         tokio::select! {
-            () = self.stop.cancelled() => {}
+            () = self.stop().cancelled() => {}
             () = tokio::time::sleep_until(self.until) => {}
         }
     }

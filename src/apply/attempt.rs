@@ -3,9 +3,10 @@
 use tokio::time::Instant;
 
 use super::setup::Ready;
-use super::verify::{is_there, verify};
-use super::{Applier, LineOutcome};
+use super::verify::{Verdict, is_there, verify};
+use super::{Applier, ApplyError, LineOutcome};
 use crate::connectwise::{Content, Creation, FreshRecord, WriteError, Written, stamp};
+use crate::domain::answer::Stored;
 use crate::domain::field::FieldId;
 use crate::domain::finding::Reason;
 use crate::domain::ids::{CompanyId, RecordId};
@@ -14,6 +15,7 @@ use crate::domain::question::QuestionMatch;
 use crate::http::Exchange;
 use crate::permit::WritePermit;
 use crate::plan::{Action, Destination, LinePlan};
+use crate::store::{Note, WriteKind, WriteState};
 
 /// In the words of the Security Roles screen.
 const RIGHT: &str = "Companies > Configurations: Add, Edit, Inquire All";
@@ -30,6 +32,8 @@ pub(super) struct Pending<'p> {
     pub(super) readings: u8,
     /// What an update whose outcome is unknown tried to set.
     pub(super) tried: Option<Content>,
+    /// What its writes are in the journal, once there is one.
+    pub(super) noted: Option<WriteKind>,
 }
 
 /// How a write ended, as far as this run is concerned.
@@ -52,7 +56,7 @@ impl<'p> Pending<'p> {
     /// `None` where the plan leaves the record alone.
     pub(super) fn new(index: usize, plan: &'p LinePlan) -> Option<Self> {
         let destination = plan.destination.as_ref().filter(|_| plan.action != Action::Leave)?;
-        Some(Self { index, plan, destination, tries: 0, readings: 0, tried: None })
+        Some(Self { index, plan, destination, tries: 0, readings: 0, tried: None, noted: None })
     }
 
     pub(super) fn is_create(&self) -> bool {
@@ -73,40 +77,77 @@ impl<'p> Pending<'p> {
 
     /// The end of a record that will not be written any more in this run.
     pub(super) fn given_up(&self, why: &str) -> LineOutcome {
-        let what = if self.tried.is_some() { "the outcome of its write is unknown" } else { "not sent" };
-        self.end(Reason::WriteRefused, format!("{what}: {why}"))
+        let (what, state) = match self.tried {
+            Some(_) => ("the outcome of its write is unknown", WriteState::InDoubt),
+            None => ("not sent", WriteState::NotSent),
+        };
+        LineOutcome { state, ..self.end(Reason::WriteRefused, format!("{what}: {why}")) }
     }
 
     /// Writes the record, provided that it is still what the plan rests on.
+    ///
+    /// # Errors
+    /// Where the write cannot be noted before it is sent: then nothing more may be sent at all.
     pub(super) async fn write<E: Exchange>(
-        &self,
+        &mut self,
         applier: &Applier<'_, E>,
         permit: &WritePermit<'_>,
         ready: &Ready<'_>,
         at_company: &[FreshRecord],
         not_after: Instant,
-    ) -> End {
+    ) -> Result<End, ApplyError> {
         let content = self.content(applier, ready);
+        let (writer, questions) = (applier.writer, &ready.questions);
         let written = match self.plan.action {
-            Action::Leave => return End::Settled(LineOutcome::default()),
+            Action::Leave => return Ok(End::Settled(LineOutcome::default())),
             Action::Create => match self.creation(applier, ready, at_company) {
                 Ok(creation) => {
-                    applier.writer.create(permit, &creation, &content, &ready.questions, not_after).await
+                    self.note(applier, permit, WriteKind::Create, None, &content).await?;
+                    writer.create(permit, &creation, &content, questions, not_after).await
                 }
-                Err(outcome) => return End::Settled(outcome),
+                Err(outcome) => return Ok(End::Settled(outcome)),
             },
             Action::Update(id) | Action::Touch(id) => match self.unchanged(id, at_company) {
                 Ok(record) => {
+                    let kind = if self.plan.is_change() { WriteKind::Update } else { WriteKind::Touch };
+                    self.note(applier, permit, kind, Some(id), &content).await?;
                     let sets_identifier =
                         self.destination.sets_device_identifier && record.has_no_device_identifier();
                     let organization = sets_identifier.then_some(self.line().external_id);
-                    let (writer, questions) = (applier.writer, &ready.questions);
                     writer.update(permit, record, &content, questions, organization, not_after).await
                 }
-                Err(outcome) => return End::Settled(outcome),
+                Err(outcome) => return Ok(End::Settled(outcome)),
             },
         };
-        self.ended(content, written)
+        Ok(self.ended(content, written))
+    }
+
+    /// Notes the write in the journal. One that is not to be sent any more is not noted.
+    async fn note<E>(
+        &mut self,
+        applier: &Applier<'_, E>,
+        permit: &WritePermit<'_>,
+        kind: WriteKind,
+        record: Option<RecordId>,
+        content: &Content,
+    ) -> Result<(), ApplyError> {
+        if !permit.is_valid() {
+            return Err(ApplyError::Stopped);
+        }
+        let sets = || content.iter().filter_map(|(field, answer)| Some((field, answer.as_ref()?)));
+        let line = self.line();
+        let note = Note {
+            organization: line.external_id,
+            psa_id: line.psa_id.clone(),
+            company_id: self.company(),
+            record,
+            kind,
+            old: sets().map(|(field, _)| (field, self.destination.expected[field].clone())).collect(),
+            new: sets().map(|(field, answer)| (field, Stored::from(answer))).collect(),
+        };
+        applier.journal.note(&note).await?;
+        self.noted = Some(kind);
+        Ok(())
     }
 
     /// What the write sets: the plan's changes, and Last Updated.
@@ -185,21 +226,27 @@ impl<'p> Pending<'p> {
             Err(WriteError::Stopped) => End::Stopped,
             Err(error) if error.is_forbidden() => End::Settled(LineOutcome {
                 forbidden: true,
+                state: WriteState::Refused,
                 ..self.end(Reason::WriteRefused, format!("{error}; the role needs {RIGHT}"))
             }),
-            Err(error) => End::Settled(self.end(Reason::WriteRefused, error.to_string())),
+            Err(error) => End::Settled(LineOutcome {
+                state: WriteState::Refused,
+                ..self.end(Reason::WriteRefused, error.to_string())
+            }),
         }
     }
 }
 
 /// The end of a write that ConnectWise answered, or that was found afterwards.
 pub(super) fn verified(line: &MappingLine, sent: &Content, written: &Written) -> LineOutcome {
-    let findings = verify(line, sent, written);
+    let Verdict { findings, altered } = verify(line, sent, written);
     let is_verified = findings.iter().all(|finding| finding.reason != Reason::WriteNotVerified);
     LineOutcome {
         record: Some(written.record),
         written: is_verified.then_some(written.record),
         findings,
         forbidden: false,
+        state: if is_verified { WriteState::Done } else { WriteState::Unverified },
+        altered,
     }
 }

@@ -7,6 +7,7 @@
 //! * A write without [`ApprovedPlan`] and [`WritePermit`].
 //! * A write over a record that changed since the plan: it is `changed-meanwhile`.
 //! * A second create for a company within one run.
+//! * A write that is not in the [`Journal`] before it is sent.
 
 mod attempt;
 mod records;
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::connectwise::{ConnectWiseError, Reader, TypeState, WriteError, Writer};
+use crate::domain::answer::Alteration;
 use crate::domain::finding::{Finding, Reason};
 use crate::domain::ids::{RecordId, StatusId};
 use crate::domain::question::{Question, QuestionMap};
@@ -25,6 +27,7 @@ use crate::permit::WritePermit;
 use crate::plan::guard::ApprovedPlan;
 use crate::plan::{Action, Plan};
 use crate::progress::Progress;
+use crate::store::{Journal, LeaseError, StateError, WriteState};
 
 /// What carrying out a plan needs besides the plan.
 pub struct Applier<'a, E> {
@@ -46,6 +49,8 @@ pub struct Applier<'a, E> {
     pub concurrency: usize,
     /// Which question carries which field.
     pub match_questions: fn(&[Question]) -> QuestionMap,
+    /// Notes every write of a record.
+    pub journal: Journal<'a>,
     /// Whoever watches.
     pub progress: &'a dyn Progress,
 }
@@ -61,6 +66,10 @@ pub struct LineOutcome {
     pub findings: Vec<Finding>,
     /// Whether ConnectWise refused the write for want of a right.
     pub forbidden: bool,
+    /// What became of the write, as the journal has it.
+    pub state: WriteState,
+    /// Answers that ConnectWise stored otherwise, and that count as equal from then on.
+    pub altered: Vec<Alteration>,
 }
 
 /// What became of a plan.
@@ -112,9 +121,18 @@ pub enum ApplyError {
         /// The PSA ID of its company.
         company: String,
     },
+    /// The lease is lost, or the state that keeps it and the journal of writes cannot be used.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
     /// The run was told to stop.
     #[error("the run was stopped")]
     Stopped,
+}
+
+impl From<StateError> for ApplyError {
+    fn from(error: StateError) -> Self {
+        Self::Lease(error.into())
+    }
 }
 
 impl ApplyError {
@@ -147,6 +165,7 @@ impl ApplyError {
                  type: add it there"
                     .to_owned()
             }
+            Self::Lease(error) => error.hint(),
             Self::Stopped => "what was in flight was finished; the next run writes the rest".to_owned(),
         }
     }

@@ -17,6 +17,7 @@ use crate::http::Exchange;
 use crate::permit::WritePermit;
 use crate::plan::{Plan, REREAD_BATCH};
 use crate::progress::Phase;
+use crate::store::{Settlement, WriteState};
 
 /// How often a record is written, before its company is given up for this run.
 const TRIES_MAX: u8 = 4;
@@ -49,12 +50,12 @@ impl<E: Exchange> Applier<'_, E> {
             outcomes,
             in_doubt: Vec::new(),
             creates: Creates::Unseen { in_doubt: 0 },
-            is_stopped: false,
+            ended: None,
         };
         let written = session.write_all(pending).await;
         session.settle().await;
         self.progress.end();
-        written
+        written.and(session.ended.map_or(Ok(()), Err))
     }
 }
 
@@ -97,8 +98,8 @@ struct Session<'s, 'p, E> {
     outcomes: &'s mut [LineOutcome],
     in_doubt: Vec<(Pending<'p>, Content, String)>,
     creates: Creates,
-    /// Whether a write was not sent, because the run was told to stop.
-    is_stopped: bool,
+    /// Why nothing more is sent, if so.
+    ended: Option<ApplyError>,
 }
 
 impl<'p, E: Exchange> Session<'_, 'p, E> {
@@ -112,13 +113,13 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
                 Err(error) if error.ends_run() => Err(error),
                 Err(error) => {
                     for one in batch.drain(..) {
-                        self.try_again(one, &error.to_string(), &mut pending);
+                        self.try_again(one, &error.to_string(), &mut pending).await;
                     }
-                    Ok(())
+                    self.go_on()
                 }
             };
             if let Err(error) = written {
-                self.give_up(batch.into_iter().chain(pending), &error.to_string());
+                self.give_up(batch.into_iter().chain(pending), &error.to_string()).await;
                 return Err(error);
             }
         }
@@ -162,15 +163,33 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
             self.create_first(first, fresh, pending).await?;
         }
         let (applier, permit, ready) = (self.applier, self.permit, self.ready);
-        let writes = stream::iter(batch.drain(..)).map(|one| async move {
+        let writes = stream::iter(batch.drain(..)).map(|mut one| async move {
             let end = one.write(applier, permit, ready, fresh.at(one.company()), fresh.not_after).await;
             (one, end)
         });
         let mut ends = writes.buffer_unordered(applier.concurrency);
         while let Some((one, end)) = ends.next().await {
-            self.note(one, end, pending);
+            match end {
+                Ok(end) => self.note(one, end, pending).await,
+                Err(error) => self.end_with(one, error).await,
+            }
         }
-        if self.is_stopped { Err(ApplyError::Stopped) } else { Ok(()) }
+        self.go_on()
+    }
+
+    fn go_on(&mut self) -> Result<(), ApplyError> {
+        self.ended.take().map_or(Ok(()), Err)
+    }
+
+    /// Nothing more is sent. What is in flight is awaited.
+    fn end(&mut self, error: ApplyError) {
+        self.permit.stop().cancel();
+        self.ended.get_or_insert(error);
+    }
+
+    async fn end_with(&mut self, one: Pending<'p>, error: ApplyError) {
+        self.give_up([one], &error.to_string()).await;
+        self.end(error);
     }
 
     /// The first create of a run goes alone, and must then be listed: a role that hides the type would make duplicates every night.
@@ -178,22 +197,29 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
     /// Whether it was verified plays no part, and one that got no clear answer is looked for at once.
     async fn create_first(
         &mut self,
-        first: Pending<'p>,
+        mut first: Pending<'p>,
         fresh: &Fresh,
         pending: &mut VecDeque<Pending<'p>>,
     ) -> Result<(), ApplyError> {
         if self.creates == (Creates::Unseen { in_doubt: UNSEEN_CREATES_MAX }) {
             let why =
                 format!("{UNSEEN_CREATES_MAX} creates before it got no clear answer and are not listed");
-            self.give_up([first], &why);
+            self.give_up([first], &why).await;
             return Ok(());
         }
         let (company, line) = (first.company(), first.line());
         let (applier, permit, ready) = (self.applier, self.permit, self.ready);
-        match first.write(applier, permit, ready, fresh.at(company), fresh.not_after).await {
+        let end = match first.write(applier, permit, ready, fresh.at(company), fresh.not_after).await {
+            Ok(end) => end,
+            Err(error) => {
+                self.give_up([first], &error.to_string()).await;
+                return Err(error);
+            }
+        };
+        match end {
             End::Settled(outcome) => {
                 let created = outcome.record;
-                self.settle_line(&first, outcome);
+                self.settle_line(&first, outcome).await;
                 let Some(record) = created else { return Ok(()) };
                 let listed = match unless_expired(self.permit, self.read_again(&[company])).await {
                     Err(error) if !error.ends_run() => {
@@ -213,18 +239,18 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
                 match listed.as_ref().ok().and_then(|listed| listed.at(company).first()) {
                     Some(found) => {
                         self.creates = Creates::Seen;
-                        self.settle_create(&first, &content, &why, Some(found));
+                        self.settle_create(&first, &content, &why, Some(found)).await;
                     }
                     None => {
                         self.count_unseen();
                         self.in_doubt.push((first, content, why));
                     }
                 }
-                Ok(())
+                self.go_on()
             }
             end => {
-                self.note(first, end, pending);
-                Ok(())
+                self.note(first, end, pending).await;
+                self.go_on()
             }
         }
     }
@@ -235,52 +261,57 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
         }
     }
 
-    fn note(&mut self, mut one: Pending<'p>, end: End, pending: &mut VecDeque<Pending<'p>>) {
+    async fn note(&mut self, mut one: Pending<'p>, end: End, pending: &mut VecDeque<Pending<'p>>) {
         match end {
-            End::Settled(outcome) => self.settle_line(&one, outcome),
+            End::Settled(outcome) => self.settle_line(&one, outcome).await,
             End::CreateInDoubt { content, why } => self.in_doubt.push((one, content, why)),
-            End::Stopped => {
-                self.is_stopped = true;
-                self.give_up([one], &ApplyError::Stopped.to_string());
-            }
+            End::Stopped => self.end_with(one, ApplyError::Stopped).await,
             End::TooLate if one.readings + 1 >= READINGS_MAX => {
                 let why = format!("ConnectWise let no write through in time, {READINGS_MAX} times");
-                self.give_up([one], &why);
+                self.give_up([one], &why).await;
             }
             End::TooLate => {
                 one.readings += 1;
                 pending.push_back(one);
             }
-            End::Unavailable { why } => self.try_again(one, &why, pending),
+            End::Unavailable { why } => self.try_again(one, &why, pending).await,
             End::InDoubt { content, why } => {
                 one.tried = Some(content);
-                self.try_again(one, &why, pending);
+                self.try_again(one, &why, pending).await;
             }
         }
     }
 
-    fn try_again(&mut self, mut one: Pending<'p>, why: &str, pending: &mut VecDeque<Pending<'p>>) {
+    async fn try_again(&mut self, mut one: Pending<'p>, why: &str, pending: &mut VecDeque<Pending<'p>>) {
         one.tries += 1;
         if one.tries < TRIES_MAX {
             pending.push_back(one);
         } else {
-            self.give_up([one], &format!("{why}, {TRIES_MAX} times"));
+            self.give_up([one], &format!("{why}, {TRIES_MAX} times")).await;
         }
     }
 
-    fn give_up(&mut self, records: impl IntoIterator<Item = Pending<'p>>, why: &str) {
+    async fn give_up(&mut self, records: impl IntoIterator<Item = Pending<'p>>, why: &str) {
         for one in records {
             let outcome = one.given_up(why);
-            self.settle_line(&one, outcome);
+            self.settle_line(&one, outcome).await;
         }
     }
 
-    fn settle_line(&mut self, one: &Pending<'_>, outcome: LineOutcome) {
-        self.outcomes[one.index] = outcome;
+    /// The end of a line, for the report and for the journal. Without the journal nothing more is sent.
+    async fn settle_line(&mut self, one: &Pending<'_>, outcome: LineOutcome) {
         self.applier.progress.advance();
+        let LineOutcome { state, record, .. } = outcome;
+        let end = Settlement { state, record, altered: outcome.altered.clone() };
+        self.outcomes[one.index] = outcome;
+        if let Some(kind) = one.noted
+            && let Err(error) = self.applier.journal.settle(one.line().external_id, kind, &end).await
+        {
+            self.end(error.into());
+        }
     }
 
-    fn settle_create(
+    async fn settle_create(
         &mut self,
         one: &Pending<'_>,
         content: &Content,
@@ -289,9 +320,12 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
     ) {
         let outcome = match found {
             Some(found) => verified(one.line(), content, &found.as_written()),
-            None => one.end(Reason::CreateInDoubt, format!("the create got no clear answer: {why}")),
+            None => LineOutcome {
+                state: WriteState::InDoubt,
+                ..one.end(Reason::CreateInDoubt, format!("the create got no clear answer: {why}"))
+            },
         };
-        self.settle_line(one, outcome);
+        self.settle_line(one, outcome).await;
     }
 
     /// Looks for the records whose creation is in doubt, for a limited time where the run was told to stop.
@@ -306,7 +340,7 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
             };
             for (one, content, why) in batch {
                 let found = fresh.as_ref().and_then(|fresh| fresh.at(one.company()).first());
-                self.settle_create(&one, &content, &why, found);
+                self.settle_create(&one, &content, &why, found).await;
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Whether ConnectWise stored what was sent.
 
 use crate::connectwise::{Content, Written};
-use crate::domain::answer::{Answer, Stored};
+use crate::domain::answer::{Alteration, Answer, Stored};
 use crate::domain::field::{FieldId, FieldMap};
 use crate::domain::finding::{Finding, Reason};
 use crate::domain::mapping::MappingLine;
@@ -9,11 +9,19 @@ use crate::domain::mapping::MappingLine;
 /// How many characters of a stamp are its date, in both of its forms.
 const DATE_CHARS: usize = 10;
 
+/// What a response says about a write.
+pub(super) struct Verdict {
+    /// What a person should know; nothing where all answers arrived.
+    pub(super) findings: Vec<Finding>,
+    /// Answers that were altered, and count as equal from then on.
+    pub(super) altered: Vec<Alteration>,
+}
+
 /// Compares the answers in a response with what was sent.
 ///
 /// A text that was altered at characters outside ASCII only, or cut at its end, is `answer-altered`; anything else is
-/// `write-not-verified`. Nothing is returned where all answers arrived.
-pub(super) fn verify(line: &MappingLine, sent: &Content, written: &Written) -> Vec<Finding> {
+/// `write-not-verified`.
+pub(super) fn verify(line: &MappingLine, sent: &Content, written: &Written) -> Verdict {
     let (altered, different) = differences(sent, &written.answers);
     let record = written.record;
     // Without the record's id, so that the same trouble at many companies is one line for a person.
@@ -35,15 +43,20 @@ pub(super) fn verify(line: &MappingLine, sent: &Content, written: &Written) -> V
             format!("record {record}: deviceIdentifier not stored as sent"),
         )
     });
-    [
+    let findings = [
         finding(Reason::WriteNotVerified, &different, "not stored as sent"),
         others,
         identifier,
         finding(Reason::AnswerAltered, &altered, "stored with other characters, or cut"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    let alteration = |field: FieldId| {
+        let sent = sent[field].as_ref().map(Stored::from)?;
+        Some(Alteration { field, sent, stored: written.answers[field].clone() })
+    };
+    Verdict {
+        findings: findings.into_iter().flatten().collect(),
+        altered: altered.into_iter().filter_map(alteration).collect(),
+    }
 }
 
 /// Whether everything that was sent is there, as far as a later reading can tell from what was there `before`.
@@ -108,7 +121,7 @@ mod tests {
         answers[FieldId::AgentsInactive] = Stored::new(stored);
         let written =
             Written { record: RecordId(9), answers, others_altered: 0, device_identifier_lost: false };
-        verify(&line, &content, &written).into_iter().map(|finding| finding.reason).collect()
+        verify(&line, &content, &written).findings.into_iter().map(|finding| finding.reason).collect()
     }
 
     #[test]

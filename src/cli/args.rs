@@ -213,6 +213,9 @@ pub(super) struct SyncArgs {
     /// Only show what would change: the same as `psasync plan`
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Ask Umbrella for the "Last Month" values again, also where they are known
+    #[arg(long)]
+    pub(super) refresh_month: bool,
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,

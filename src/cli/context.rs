@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
+use uuid::Uuid;
 
 use super::args::ScopeArgs;
 use super::failure::Failure;
@@ -15,7 +16,7 @@ use crate::apply::ApplyError;
 use crate::clock::Clock;
 use crate::config::keys::{VARIABLE_PREFIX, VARIABLE_SEPARATOR};
 use crate::config::{self, Config};
-use crate::domain::ids::psa_key;
+use crate::domain::ids::{RunId, psa_key};
 use crate::domain::mapping::Mapping;
 use crate::http::{Wire, WireSettings};
 use crate::resolve::Scope;
@@ -93,6 +94,13 @@ pub(super) fn load(
     Ok(Loaded { config, mapping, notices })
 }
 
+/// The id of a run that begins now.
+fn new_run(now: DateTime<Utc>) -> RunId {
+    let mut random = [0; 10];
+    random.copy_from_slice(&Uuid::new_v4().as_bytes()[..10]);
+    RunId::new(now, &random)
+}
+
 /// The environment's settings.
 pub(super) fn environment() -> Result<Vec<(String, String)>, Failure> {
     let (texts, others): (Vec<_>, Vec<_>) = std::env::vars_os()
@@ -130,6 +138,7 @@ impl Ready {
             config: &self.config,
             mapping: &self.mapping,
             clock: self.clock,
+            run: new_run(self.clock.now()),
             progress: &self.watch,
             stop: &self.signals.stop,
         }
@@ -141,6 +150,7 @@ impl Ready {
             scheduled: scope.scheduled_for.map_or(Ok(scheduled), |at| self.within_reach(at))?,
             scope: self.scope(&scope.company)?,
             waivers: scope.approve.iter().copied().collect(),
+            refresh_month: false,
         })
     }
 

@@ -366,15 +366,14 @@ pub const KEYS: &[Key] = &[
         "state.path",
         Kind::Path,
         Preset::Text("psasync.db"),
-        "file of the state; in this version only the lease lies beside it (`<path>.lock`); `:memory:` keeps nothing",
+        "SQLite file of the state; `:memory:` keeps nothing",
     ),
     Key::new(
         "state.url",
         Kind::Secret,
         Preset::Text(""),
-        "`postgres://…`: shared state for sharded runs; wins over `path`",
-    )
-    .later(),
+        "`postgres://…`: a state in PostgreSQL, for runs on several machines; wins over `path`",
+    ),
     Key::new(
         "schedule.cron",
         Kind::Text,
@@ -407,8 +406,7 @@ pub const KEYS: &[Key] = &[
         Kind::Integer { min: 1, max: 36_500 },
         Preset::Integer(400),
         "days for which the history is kept",
-    )
-    .later(),
+    ),
 ];
 
 #[cfg(test)]

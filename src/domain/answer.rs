@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::field::FieldId;
 use super::text::collapsed;
 
 /// What a field should say.
@@ -107,6 +108,17 @@ impl From<&Answer> for Stored {
             Answer::Text(text) => Self::new(text),
         }
     }
+}
+
+/// An answer that ConnectWise stored otherwise than it was sent, and that counts as equal from then on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alteration {
+    /// The field.
+    pub field: FieldId,
+    /// What was sent.
+    pub sent: Stored,
+    /// What ConnectWise made of it.
+    pub stored: Stored,
 }
 
 /// `007`, `7.` and `7.00` are `7`; anything that is not a whole number is `None`.

@@ -105,6 +105,12 @@ impl FieldId {
         FIELDS.iter().map(|spec| spec.id)
     }
 
+    /// The field whose question has exactly this text.
+    #[must_use]
+    pub fn of_question(text: &str) -> Option<Self> {
+        Self::all().find(|field| field.question() == text)
+    }
+
     /// The field's row of the table.
     #[must_use]
     pub fn spec(self) -> &'static FieldSpec {

@@ -119,6 +119,54 @@ impl MonthMetrics {
     }
 }
 
+/// The answer of one of the reports that the six "Last Month" fields are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MonthAnswer {
+    /// DNS requests.
+    Queries(u64),
+    /// Blocked threats of both categories.
+    Threats {
+        /// Category Malware.
+        malware: Threats,
+        /// Category Command and Control.
+        botnet: Threats,
+    },
+    /// Allowed domains, most requests first.
+    TopDomains(Vec<String>),
+    /// Blocked domains, most requests first.
+    TopDomainsBlocked(Vec<String>),
+    /// Content categories, most requests first.
+    TopCategories(Vec<CategoryRequests>),
+}
+
+/// The answers on one window that are known without asking.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MonthAnswers {
+    /// DNS requests.
+    pub queries: Option<u64>,
+    /// Malware and botnet.
+    pub threats: Option<(Threats, Threats)>,
+    /// Allowed domains.
+    pub top_domains: Option<Vec<String>>,
+    /// Blocked domains.
+    pub top_domains_blocked: Option<Vec<String>>,
+    /// Content categories.
+    pub top_categories: Option<Vec<CategoryRequests>>,
+}
+
+impl MonthAnswers {
+    /// Adds an answer.
+    pub fn add(&mut self, answer: MonthAnswer) {
+        match answer {
+            MonthAnswer::Queries(queries) => self.queries = Some(queries),
+            MonthAnswer::Threats { malware, botnet } => self.threats = Some((malware, botnet)),
+            MonthAnswer::TopDomains(names) => self.top_domains = Some(names),
+            MonthAnswer::TopDomainsBlocked(names) => self.top_domains_blocked = Some(names),
+            MonthAnswer::TopCategories(rows) => self.top_categories = Some(rows),
+        }
+    }
+}
+
 /// Everything that Umbrella says about one organization in one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metrics {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::answer::{Answer, Stored};
+use crate::domain::answer::{Alteration, Answer, Stored};
 use crate::domain::field::{FieldId, FieldMap, Group};
 use crate::domain::finding::{Finding, Reason};
 use crate::domain::mapping::MappingLine;
@@ -30,7 +30,8 @@ pub fn falls(record: Option<&Record>, desired: &FieldMap<Desired>) -> Vec<Group>
 }
 
 pub(super) fn plan_line(informed: Informed, setup: &Setup<'_>, policy: &Policy<'_>) -> LinePlan {
-    let Informed { line: ResolvedLine { line, target, mut findings }, desired, second_sources } = informed;
+    let Informed { line: ResolvedLine { line, target, mut findings }, desired, second_sources, altered } =
+        informed;
     let (Some(target), Some(desired)) = (target, desired) else { return left_alone(line, findings) };
     if target.record.is_none() && !setup.has_default_status {
         let sentence = "no configuration status is flagged as default";
@@ -40,7 +41,7 @@ pub(super) fn plan_line(informed: Informed, setup: &Setup<'_>, policy: &Policy<'
     let falls = falls(target.record.as_ref(), &desired);
     let held = hold(&line, &falls, &second_sources, policy, &mut findings);
     let destination = destination(&target);
-    let fields = changes(&desired, &destination.expected, &held, setup.questions);
+    let fields = changes(&desired, &destination.expected, &altered, &held, setup.questions);
     findings.extend(kept(&line, &desired, setup.questions));
     let left_out = left_out(setup.questions);
     findings.extend(left_out.map(|(_, reason, sentence)| line.finding(reason, sentence)));
@@ -116,6 +117,7 @@ fn hold(
 fn changes(
     desired: &FieldMap<Desired>,
     expected: &FieldMap<Stored>,
+    altered: &[Alteration],
     held: &[Group],
     questions: &QuestionMap,
 ) -> Vec<FieldChange> {
@@ -124,7 +126,7 @@ fn changes(
         .filter(|(field, _)| is_writable(&questions[*field]))
         .filter(|(field, _)| !field.spec().group.is_some_and(|group| held.contains(&group)))
         .filter_map(|(field, desired)| match desired {
-            Desired::Set(new) if !is_said(&expected[field], new) => {
+            Desired::Set(new) if !is_said(field, &expected[field], new, altered) => {
                 Some(FieldChange { field, old: expected[field].clone(), new: new.clone() })
             }
             Desired::Set(_) | Desired::Keep(_) | Desired::Stamp => None,
@@ -133,8 +135,10 @@ fn changes(
 }
 
 /// Whether the record says it already, as far as ConnectWise can store it.
-fn is_said(stored: &Stored, desired: &Answer) -> bool {
-    stored.says(desired) || stored.is_lossy_form_of(desired)
+fn is_said(field: FieldId, stored: &Stored, desired: &Answer, altered: &[Alteration]) -> bool {
+    let is_known =
+        |known: &Alteration| known.field == field && known.stored == *stored && known.sent.says(desired);
+    stored.says(desired) || stored.is_lossy_form_of(desired) || altered.iter().any(is_known)
 }
 
 fn is_writable(question: &QuestionMatch) -> bool {

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::answer::{Answer, Stored};
+use crate::domain::answer::{Alteration, Answer, Stored};
 use crate::domain::field::{FieldId, FieldMap, Group};
 use crate::domain::finding::{Bucket, Finding, Reason};
 use crate::domain::ids::{CompanyId, RecordId};
@@ -211,6 +211,16 @@ pub struct Informed {
     pub desired: Option<FieldMap<Desired>>,
     /// What the second source says about each group of [`falls`].
     pub second_sources: BTreeMap<Group, SecondSource>,
+    /// What ConnectWise is known to have stored otherwise than it was sent.
+    pub altered: Vec<Alteration>,
+}
+
+impl Informed {
+    /// A line that is left alone.
+    #[must_use]
+    pub fn left_alone(line: ResolvedLine) -> Self {
+        Self { line, desired: None, second_sources: BTreeMap::new(), altered: Vec::new() }
+    }
 }
 
 /// What a second source says about a guarded number that fell to 0.

@@ -3,6 +3,8 @@
 use tokio::time::Instant;
 
 use super::error::RunError;
+use super::exit::Exit;
+use super::recorded::{Recorded, Summary};
 use super::services::Services;
 use super::surroundings::Surroundings;
 use crate::connectwise::{TypeState, read_type};
@@ -13,7 +15,7 @@ use crate::domain::waiver::Waivers;
 use crate::http::Exchange;
 use crate::permit::WritePermit;
 use crate::plan::guard::approve;
-use crate::plan::{Plan, Policy, Setup, SetupChange, left_out, plan};
+use crate::plan::{Counts, Plan, Policy, Setup, SetupChange, left_out, plan};
 use crate::resolve::match_questions;
 
 /// What to do about questions that are almost ours.
@@ -44,27 +46,43 @@ pub async fn bootstrap<E: Exchange>(
     near_matches: NearMatches,
     dry_run: bool,
 ) -> Result<Bootstrap, RunError> {
-    let config = surroundings.config;
-    let until = Instant::now() + config.http.run_deadline;
-    let lease = if dry_run { None } else { Some(surroundings.lease()?) };
+    if dry_run {
+        let (_, bootstrap, _) = setup(services, surroundings, near_matches).await?;
+        return Ok(bootstrap);
+    }
+    let until = Instant::now() + surroundings.config.http.run_deadline;
+    let recorded = Recorded::begin(surroundings, "bootstrap", surroundings.clock.now()).await?;
+    let work = async |recorded: &Recorded<'_>| {
+        let (type_state, bootstrap, plan) = setup(services, surroundings, near_matches).await?;
+        // No guard judges set-up changes; one that did would refuse here as everywhere.
+        let Ok(approved) = approve(plan, &surroundings.limits(), &Waivers::default()) else {
+            return Ok(bootstrap);
+        };
+        let permit = WritePermit::new(&approved, recorded.lease(), until);
+        let applier = surroundings.applier(services, &type_state, None, recorded.journal());
+        match applier.apply(&approved, &permit).await.stopped {
+            Some(error) => Err(error.into()),
+            None => Ok(bootstrap),
+        }
+    };
+    recorded.carry_out(work, Bootstrap::summary, || services.calls()).await
+}
+
+/// What there is of the type, and what is to be created.
+async fn setup<E: Exchange>(
+    services: &Services<E>,
+    surroundings: &Surroundings<'_>,
+    near_matches: NearMatches,
+) -> Result<(TypeState, Bootstrap, Plan), RunError> {
+    let type_name = &surroundings.config.record.type_name;
     let type_state = tokio::select! {
         () = surroundings.stop.cancelled() => return Err(RunError::Stopped),
-        type_state = read_type(&services.reader, &config.record.type_name, match_questions) => type_state?,
+        type_state = read_type(&services.reader, type_name, match_questions) => type_state?,
     };
     let questions = decided(&type_state.questions, near_matches);
     let plan = setup_plan(surroundings, &type_state, &questions);
     let bootstrap = Bootstrap { changes: plan.setup.clone(), findings: findings(&questions) };
-    let Some(lease) = lease else { return Ok(bootstrap) };
-    // No guard judges set-up changes; one that did would refuse here as everywhere.
-    let Ok(approved) = approve(plan, &surroundings.limits(), &Waivers::default()) else {
-        return Ok(bootstrap);
-    };
-    let permit = WritePermit::new(&approved, &lease, surroundings.stop.clone(), until);
-    let applier = surroundings.applier(services, &type_state, None);
-    match applier.apply(&approved, &permit).await.stopped {
-        Some(error) => Err(error.into()),
-        None => Ok(bootstrap),
-    }
+    Ok((type_state, bootstrap, plan))
 }
 
 /// The questions after a person decided about near matches.
@@ -93,6 +111,11 @@ fn findings(questions: &QuestionMap) -> Vec<Finding> {
 }
 
 impl Bootstrap {
+    fn summary(&self) -> Summary {
+        let exit = if self.is_complete() { Exit::Done } else { Exit::Degraded };
+        Summary { outcome: exit.outcome(), problem: None, counts: Counts::new() }
+    }
+
     /// Whether every field has a question, other than those that an administrator switched off.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::exit::Exit;
 use crate::apply::ApplyError;
 use crate::connectwise::ConnectWiseError;
-use crate::store::lease::LeaseError;
+use crate::store::{LeaseError, StateError};
 use crate::umbrella::UmbrellaError;
 
 /// Why a run failed as a whole.
@@ -20,7 +20,7 @@ pub enum RunError {
     /// The plan was not carried out to its end.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// The lease is not to be had.
+    /// The lease is not to be had, or the state that keeps it cannot be used.
     #[error(transparent)]
     Lease(#[from] LeaseError),
     /// `record.status` names no configuration status.
@@ -50,12 +50,10 @@ impl RunError {
             Self::Umbrella(error) if error.is_refusal() => Exit::Denied,
             Self::ConnectWise(error) => connectwise_exit(error),
             Self::Apply(error) => apply_exit(error),
-            Self::Lease(LeaseError::Held { .. }) => Exit::Leased,
+            Self::Lease(error) => lease_exit(error),
             Self::StatusUnknown { .. } => Exit::Config,
             Self::Stopped => Exit::Interrupted,
-            Self::Umbrella(_) | Self::Lease(LeaseError::Unusable { .. }) | Self::TypeNotManaged { .. } => {
-                Exit::Failed
-            }
+            Self::Umbrella(_) | Self::TypeNotManaged { .. } => Exit::Failed,
         }
     }
 
@@ -66,12 +64,7 @@ impl RunError {
             Self::Umbrella(error) => error.hint().to_owned(),
             Self::ConnectWise(error) => error.hint(),
             Self::Apply(error) => error.hint(),
-            Self::Lease(LeaseError::Held { .. }) => {
-                "wait until the other run has finished; the lease ends with its process".to_owned()
-            }
-            Self::Lease(LeaseError::Unusable { path, source }) => {
-                format!("{source}: set `state.path` to a file that can be written; the lease lies beside it ({})", path.display())
-            }
+            Self::Lease(error) => error.hint(),
             Self::StatusUnknown { .. } => {
                 "correct the name, or leave `record.status` empty for the status flagged as default".to_owned()
             }
@@ -80,6 +73,19 @@ impl RunError {
             }
             Self::Stopped => "nothing to do: the next run starts anew".to_owned(),
         }
+    }
+}
+
+impl From<StateError> for RunError {
+    fn from(error: StateError) -> Self {
+        Self::Lease(error.into())
+    }
+}
+
+fn lease_exit(error: &LeaseError) -> Exit {
+    match error {
+        LeaseError::Held { .. } | LeaseError::Lapsed { .. } => Exit::Leased,
+        LeaseError::State(_) => Exit::Failed,
     }
 }
 
@@ -95,6 +101,7 @@ fn connectwise_exit(error: &ConnectWiseError) -> Exit {
 pub(super) fn apply_exit(error: &ApplyError) -> Exit {
     match error {
         ApplyError::ConnectWise(error) => connectwise_exit(error),
+        ApplyError::Lease(error) => lease_exit(error),
         ApplyError::Setup { source, .. } if source.is_forbidden() => Exit::Denied,
         ApplyError::RecordsNotVisible { .. } | ApplyError::SetupNotVisible { .. } => Exit::Denied,
         // Where a signal stopped the run, the caller knows which, and ends with its code.

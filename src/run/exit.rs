@@ -45,4 +45,19 @@ impl Exit {
             Self::Terminated => 143,
         }
     }
+
+    /// How a run ended, in the history's word.
+    #[must_use]
+    pub fn outcome(self) -> &'static str {
+        match self {
+            Self::Done | Self::Changes => "done",
+            Self::Failed => "failed",
+            Self::Degraded => "degraded",
+            Self::Refused => "refused",
+            Self::Leased => "lease-lost",
+            Self::Usage | Self::Config => "not-valid",
+            Self::Denied => "denied",
+            Self::Interrupted | Self::Terminated => "stopped",
+        }
+    }
 }

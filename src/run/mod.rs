@@ -5,10 +5,13 @@
 mod bootstrap;
 mod error;
 mod exit;
+mod inquiry;
 mod prepare;
+mod recorded;
 mod report;
 mod serve;
 mod services;
+mod settlement;
 mod surroundings;
 mod sync;
 
@@ -19,5 +22,5 @@ pub use prepare::Job;
 pub use report::{Calls, Planned, Report, approval, bucket};
 pub use serve::serve;
 pub use services::Services;
-pub use surroundings::Surroundings;
+pub use surroundings::{Surroundings, state, state_reader};
 pub use sync::{plan, sync};

@@ -4,29 +4,30 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures_util::StreamExt as _;
 use futures_util::stream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::error::RunError;
+use super::inquiry::Inquiry;
+use super::recorded::Recorded;
+use super::settlement::settle_earlier_writes;
 use super::surroundings::Surroundings;
 use crate::config::Touch;
 use crate::connectwise::{Fleet, Reader, TypeState, collect};
 use crate::domain::company::ConfigurationStatus;
-use crate::domain::field::{FieldMap, Group};
-use crate::domain::ids::StatusId;
+use crate::domain::ids::{OrgId, PsaId, StatusId};
 use crate::domain::mapping::{LineState, Mapping};
-use crate::domain::metrics::{Metrics, MonthMetrics, Unread};
 use crate::domain::organization::Organization;
 use crate::domain::snapshot::Completeness;
-use crate::domain::waiver::{Rule, Waivers};
+use crate::domain::waiver::Waivers;
 use crate::http::Exchange;
-use crate::plan::{Informed, Plan, Policy, SecondSource, Setup, falls, plan, setup_changes};
+use crate::plan::{Informed, Plan, Policy, Setup, plan, setup_changes};
 use crate::progress::Phase;
-use crate::resolve::{Known, Request, ResolvedLine, Scope, Target, match_questions, resolve};
-use crate::translate::{Desired, Format, translate};
-use crate::umbrella::{self, Needs, Umbrella, Visit, ZeroCheck};
+use crate::resolve::{Known, Request, ResolvedLine, Scope, match_questions, resolve};
+use crate::store::{MonthCounts, StateError, StateReader};
+use crate::umbrella::{self, Umbrella};
 
 /// What a run was asked to do.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub struct Job {
     pub scope: Scope,
     /// Rules that it may pass.
     pub waivers: Waivers,
+    /// Whether months that are known are asked for again.
+    pub refresh_month: bool,
 }
 
 /// A plan, with what carrying it out needs.
@@ -45,14 +48,20 @@ pub(super) struct Prepared {
     pub(super) plan: Plan,
     pub(super) type_state: TypeState,
     pub(super) status: Option<StatusId>,
+    /// What was counted at each organization, as far as nobody doubts it.
+    pub(super) counts: Vec<(OrgId, PsaId, MonthCounts)>,
 }
 
-/// What preparing needs. There is nothing in it that could write.
+/// What preparing needs. There is nothing in it that could write to ConnectWise.
 pub(super) struct Preparation<'a, E> {
     pub(super) umbrella: &'a Umbrella<E>,
     pub(super) reader: &'a Reader<E>,
     pub(super) surroundings: &'a Surroundings<'a>,
     pub(super) job: &'a Job,
+    /// The state as it is, if there is one.
+    pub(super) state: Option<&'a StateReader>,
+    /// What may keep what is learnt; a plan has none.
+    pub(super) recorded: Option<&'a Recorded<'a>>,
 }
 
 impl<E: Exchange> Preparation<'_, E> {
@@ -69,7 +78,7 @@ impl<E: Exchange> Preparation<'_, E> {
         let (umbrella_fleet, connectwise_fleet) = tokio::try_join!(
             async {
                 let (scheduled, mapped) = (self.job.scheduled, mapped(self.surroundings.mapping));
-                Ok(self.umbrella.fleet(scheduled, &mapped, true, Some(read_until)).await?)
+                Ok(self.umbrella.fleet(scheduled, &mapped, Some(read_until)).await?)
             },
             async {
                 Ok(collect(self.reader, &self.surroundings.config.record.type_name, match_questions).await?)
@@ -78,6 +87,9 @@ impl<E: Exchange> Preparation<'_, E> {
         .map_err(|error: RunError| error)?;
         let Fleet { type_state, statuses, companies, records, mut findings } = connectwise_fleet;
         let status = self.status(&statuses)?;
+        if let Some(recorded) = self.recorded {
+            settle_earlier_writes(recorded, &records).await?;
+        }
         let has_records = !records.is_empty();
         let known = Known {
             mapping: self.surroundings.mapping,
@@ -107,7 +119,7 @@ impl<E: Exchange> Preparation<'_, E> {
             has_records,
         };
         self.check_type(&setup)?;
-        let lines = self.inform(resolution.lines, &umbrella_fleet, read_until).await;
+        let (lines, counts) = self.inform(resolution.lines, &umbrella_fleet, read_until).await?;
         let limits = self.surroundings.limits();
         let policy = Policy {
             limits: &limits,
@@ -115,7 +127,7 @@ impl<E: Exchange> Preparation<'_, E> {
             touch_unchanged: self.surroundings.config.record.touch == Touch::Nightly,
         };
         let plan = plan(self.job.scheduled, &setup, lines, findings, &policy);
-        Ok(Prepared { plan, type_state, status })
+        Ok(Prepared { plan, type_state, status, counts })
     }
 
     /// The status that new records get; `None` where none is flagged as default.
@@ -153,92 +165,50 @@ impl<E: Exchange> Preparation<'_, E> {
         lines: Vec<ResolvedLine>,
         fleet: &umbrella::Fleet,
         read_until: Instant,
-    ) -> Vec<Informed> {
+    ) -> Result<(Vec<Informed>, Vec<(OrgId, PsaId, MonthCounts)>), RunError> {
         if let Some(problem) = fleet.deployments_problem() {
             warn!(
                 problem,
                 "the report on all organizations is not available: each organization is asked by itself"
             );
         }
+        let inquiry = self.inquiry(fleet, read_until).await?;
         let targets = lines.iter().filter(|line| line.target.is_some()).count();
         self.surroundings.progress.begin(Phase::Organizations, targets);
         // Not in the order of lines: one that is slow would hold up all that come after it.
-        let mut informed: Vec<_> = stream::iter(lines.into_iter().enumerate())
-            .map(|(index, line)| async move { (index, self.inform_line(line, fleet, read_until).await) })
+        let informed: Result<Vec<_>, StateError> = stream::iter(lines.into_iter().enumerate())
+            .map(|(index, line)| {
+                let inquiry = &inquiry;
+                async move { Ok((index, inquiry.inform(line).await?)) }
+            })
             .buffer_unordered(self.surroundings.config.umbrella.limits.concurrency)
-            .collect()
+            .try_collect()
             .await;
         self.surroundings.progress.end();
+        let mut informed = informed?;
         informed.sort_unstable_by_key(|(index, _)| *index);
-        informed.into_iter().map(|(_, informed)| informed).collect()
+        let (lines, counts): (Vec<_>, Vec<_>) = informed.into_iter().map(|(_, informed)| informed).unzip();
+        Ok((lines, counts.into_iter().flatten().collect()))
     }
 
-    async fn inform_line(
-        &self,
-        line: ResolvedLine,
-        fleet: &umbrella::Fleet,
+    async fn inquiry<'i>(
+        &'i self,
+        fleet: &'i umbrella::Fleet,
         read_until: Instant,
-    ) -> Informed {
-        let Some(target) = &line.target else {
-            return Informed { line, desired: None, second_sources: BTreeMap::new() };
+    ) -> Result<Inquiry<'i, E>, RunError> {
+        let Self { umbrella, surroundings, job, state, recorded, .. } = self;
+        let memory = surroundings.month_memory(*state, job.scheduled).asking_again(job.refresh_month);
+        let memory = match recorded {
+            Some(recorded) => memory.keeping(recorded.state(), recorded.run(), surroundings.clock),
+            None => memory,
         };
-        let needs = Needs {
-            scheduled: self.job.scheduled,
-            month: target.window,
-            deadline: Some(read_until),
-            mapping_package: line.line.package.as_deref(),
-            mapping_seats: line.line.seats,
+        let altered = match state {
+            Some(state) => state.altered_answers().await?,
+            None => BTreeMap::new(),
         };
-        let mut visit = self.umbrella.visit(fleet, &target.organization, &needs);
-        let mut metrics = visit.metrics().await;
-        if target.window.is_none() {
-            let why = Unread::report("ConnectWise does not say when the record was created");
-            metrics.month = MonthMetrics::unread(&why);
-        }
-        let desired = self.translate(target, &metrics);
-        let second_sources = self.second_sources(target, &desired, &mut visit).await;
-        self.surroundings.progress.advance();
-        Informed { line, desired: Some(desired), second_sources }
-    }
-
-    fn translate(&self, target: &Target, metrics: &Metrics) -> FieldMap<Desired> {
-        let record = &self.surroundings.config.record;
-        let format = Format {
-            top_n: record.top_n,
-            threat_count: record.threat_count,
-            answer_chars_max: record.max_answer_chars,
-        };
-        translate(target.organization.id, metrics, &format)
-    }
-
-    /// Checks every guarded number that fell to 0 against a second source, where the guard would hold it back.
-    async fn second_sources(
-        &self,
-        target: &Target,
-        desired: &FieldMap<Desired>,
-        visit: &mut Visit<'_, E>,
-    ) -> BTreeMap<Group, SecondSource> {
-        let mut second_sources = BTreeMap::new();
-        if !self.surroundings.config.guards.hold_zero_drop || self.job.waivers.allow(Rule::ValueFellToZero) {
-            return second_sources;
-        }
-        for group in falls(target.record.as_ref(), desired) {
-            second_sources.insert(group, second_source(visit.confirm_zero(group).await));
-        }
-        second_sources
+        Ok(Inquiry { umbrella, surroundings, job, fleet, read_until, memory, altered })
     }
 }
-
-fn second_source(check: ZeroCheck) -> SecondSource {
-    match check {
-        ZeroCheck::Confirmed => SecondSource::Confirms,
-        ZeroCheck::Contradicted { number } => {
-            SecondSource::DoesNot { sentence: format!("a second report says {number}") }
-        }
-        ZeroCheck::Unknown(unread) => SecondSource::DoesNot { sentence: unread.sentence },
-    }
-}
-
 /// Reading may take three quarters of a run's time: hours of reading never end in no write at all.
 fn reading_time(run_deadline: Duration) -> Duration {
     run_deadline * 3 / 4

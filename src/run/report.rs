@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::apply_exit;
 use super::exit::Exit;
+use super::recorded::Summary;
 use crate::apply::{ApplyError, LineOutcome};
 use crate::domain::finding::{Bucket, Finding, Severity};
 use crate::http::Traffic;
@@ -98,6 +99,18 @@ impl Report {
             Exit::Degraded
         } else {
             Exit::Done
+        }
+    }
+
+    /// What the history says about it.
+    pub(super) fn summary(&self) -> Summary {
+        let was_stopped = matches!(self.stopped, Some(ApplyError::Stopped));
+        let refusals = self.refusals.iter().map(ToString::to_string);
+        let problems: Vec<_> = refusals.chain(self.stopped.as_ref().map(ToString::to_string)).collect();
+        Summary {
+            outcome: if was_stopped { Exit::Interrupted } else { self.exit() }.outcome(),
+            problem: (!problems.is_empty()).then(|| problems.join("; ")),
+            counts: self.counts(),
         }
     }
 

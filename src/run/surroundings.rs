@@ -1,7 +1,6 @@
 //! What surrounds a run: settings, mapping, time, and whoever may watch or stop it.
 
-use std::path::Path;
-
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::services::Services;
@@ -9,12 +8,12 @@ use crate::apply::Applier;
 use crate::clock::Clock;
 use crate::config::{Config, StatePath};
 use crate::connectwise::TypeState;
-use crate::domain::ids::StatusId;
+use crate::domain::ids::{RunId, StatusId};
 use crate::domain::mapping::Mapping;
 use crate::plan::guard::Limits;
 use crate::progress::Progress;
 use crate::resolve::match_questions;
-use crate::store::lease::{IN_MEMORY, Lease, LeaseError};
+use crate::store::{Journal, MonthMemory, MonthSettings, Place, State, StateError, StateReader};
 
 /// What surrounds a run.
 pub struct Surroundings<'a> {
@@ -24,6 +23,8 @@ pub struct Surroundings<'a> {
     pub mapping: &'a Mapping,
     /// The time.
     pub clock: Clock,
+    /// The run's id, if it is to be recorded.
+    pub run: RunId,
     /// Whoever watches.
     pub progress: &'a dyn Progress,
     /// Tells the run to stop.
@@ -42,12 +43,14 @@ impl Surroundings<'_> {
         }
     }
 
-    /// Takes the lease. A shared state has none of its own yet: it excludes runs on this machine.
-    pub(super) fn lease(&self) -> Result<Lease, LeaseError> {
-        Lease::acquire(match &self.config.state.path {
-            StatePath::Memory => Path::new(IN_MEMORY),
-            StatePath::File(path) => path,
-        })
+    /// What is known of windows that are over.
+    pub(super) fn month_memory<'m>(
+        &self,
+        reader: Option<&'m StateReader>,
+        scheduled: DateTime<Utc>,
+    ) -> MonthMemory<'m> {
+        let host = self.config.umbrella.base_url.host_str().unwrap_or_default().to_owned();
+        MonthMemory::reading(reader, scheduled, MonthSettings { host, top_n: self.config.record.top_n })
     }
 
     /// What carries a plan out.
@@ -56,6 +59,7 @@ impl Surroundings<'_> {
         services: &'s Services<E>,
         type_state: &'s TypeState,
         status: Option<StatusId>,
+        journal: Journal<'s>,
     ) -> Applier<'s, E> {
         let record = &self.config.record;
         Applier {
@@ -68,7 +72,42 @@ impl Surroundings<'_> {
             status,
             concurrency: self.config.connectwise.limits.concurrency,
             match_questions,
+            journal,
             progress: self.progress,
         }
     }
+}
+
+/// The state, to read and to write. It is made where there is none.
+///
+/// # Errors
+/// Where it cannot be used.
+pub async fn state(config: &Config) -> Result<State, StateError> {
+    State::open(&place(config), &tenant(config)).await
+}
+
+/// The state as it is, to read only; `None` where there is none.
+///
+/// # Errors
+/// Where it cannot be used.
+pub async fn state_reader(config: &Config) -> Result<Option<StateReader>, StateError> {
+    StateReader::open(&place(config), &tenant(config)).await
+}
+
+fn place(config: &Config) -> Place<'_> {
+    match (&config.state.url, &config.state.path) {
+        (Some(url), _) => Place::Server(url),
+        (None, StatePath::Memory) => Place::Memory,
+        (None, StatePath::File(path)) => Place::File(path),
+    }
+}
+
+/// The login company at its host: what belongs to it is nobody else's, also where several share a state.
+fn tenant(config: &Config) -> String {
+    let connectwise = &config.connectwise;
+    format!(
+        "{}/{}",
+        connectwise.base_url.host_str().unwrap_or_default(),
+        connectwise.company_id.to_lowercase()
+    )
 }

@@ -1,19 +1,21 @@
 //! One run: plan, and carry the plan out.
 
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use tracing::info;
 
 use super::error::RunError;
 use super::prepare::{Job, Preparation, Prepared};
+use super::recorded::Recorded;
 use super::report::{Calls, Planned, Report, bucket};
 use super::services::Services;
-use super::surroundings::Surroundings;
-use crate::apply::Applied;
+use super::surroundings::{Surroundings, state_reader};
+use crate::apply::{Applied, ApplyError};
 use crate::connectwise::Reader;
 use crate::http::Exchange;
 use crate::permit::WritePermit;
 use crate::plan::Plan;
-use crate::plan::guard::approve;
+use crate::plan::guard::{Refusal, approve};
 use crate::umbrella::Umbrella;
 
 /// Makes a plan, and leaves it at that.
@@ -26,7 +28,10 @@ pub async fn plan<E: Exchange>(
     surroundings: &Surroundings<'_>,
     job: &Job,
 ) -> Result<Planned, RunError> {
-    let prepared = Preparation { umbrella, reader, surroundings, job }.prepare().await?;
+    let state = state_reader(surroundings.config).await?;
+    let state = state.as_ref();
+    let preparation = Preparation { umbrella, reader, surroundings, job, state, recorded: None };
+    let prepared = preparation.prepare().await?;
     let calls = Calls { umbrella: umbrella.traffic(), connectwise: reader.traffic() };
     let (plan, refusals) = match approve(prepared.plan, &surroundings.limits(), &job.waivers) {
         Ok(approved) => (approved.into_plan(), Vec::new()),
@@ -44,36 +49,72 @@ pub async fn sync<E: Exchange>(
     surroundings: &Surroundings<'_>,
     job: &Job,
 ) -> Result<Report, RunError> {
-    let clock = surroundings.clock;
-    let started_at = clock.now();
     let until = Instant::now() + surroundings.config.http.run_deadline;
-    let lease = surroundings.lease()?;
-    let (umbrella, reader) = (&services.umbrella, &services.reader);
-    let preparation = Preparation { umbrella, reader, surroundings, job };
-    let Prepared { plan, type_state, status } = preparation.prepare().await?;
-    let report = |plan: Plan, refusals, applied: Applied| Report {
-        plan,
-        lines: applied.lines,
-        setup_changes: applied.setup_changes,
-        refusals,
-        companies: job.scope.companies(),
-        stopped: applied.stopped,
-        started_at,
-        finished_at: clock.now(),
-        calls: services.calls(),
+    let started_at = surroundings.clock.now();
+    let recorded = Recorded::begin(surroundings, "sync", job.scheduled).await?;
+    let work = async |recorded: &Recorded<'_>| {
+        let night = Night { services, surroundings, job, recorded, started_at, until };
+        night.pass().await
     };
-    let approved = match approve(plan, &surroundings.limits(), &job.waivers) {
-        Ok(approved) => approved,
-        Err(refused) => {
-            let nothing = Applied::nothing(&refused.plan);
-            return Ok(report(refused.plan, refused.refusals, nothing));
+    recorded.carry_out(work, Report::summary, || services.calls()).await
+}
+
+/// A run that has begun.
+struct Night<'a, E> {
+    services: &'a Services<E>,
+    surroundings: &'a Surroundings<'a>,
+    job: &'a Job,
+    recorded: &'a Recorded<'a>,
+    started_at: DateTime<Utc>,
+    until: Instant,
+}
+
+impl<E: Exchange> Night<'_, E> {
+    async fn pass(&self) -> Result<Report, RunError> {
+        let Self { services, surroundings, job, recorded, .. } = *self;
+        let (umbrella, reader) = (&services.umbrella, &services.reader);
+        let state = Some(recorded.state().reader());
+        let preparation =
+            Preparation { umbrella, reader, surroundings, job, state, recorded: Some(recorded) };
+        let Prepared { plan, type_state, status, counts } = preparation.prepare().await?;
+        recorded.state().keep_counts(job.scheduled, counts).await?;
+        let approved = match approve(plan, &surroundings.limits(), &job.waivers) {
+            Ok(approved) => approved,
+            Err(refused) => {
+                let nothing = Applied::nothing(&refused.plan);
+                return Ok(self.report(refused.plan, refused.refusals, nothing));
+            }
+        };
+        let permit = WritePermit::new(&approved, recorded.lease(), self.until);
+        let applier = surroundings.applier(services, &type_state, status, recorded.journal());
+        let applied = applier.apply(&approved, &permit).await;
+        let applied = Applied { stopped: applied.stopped.map(|error| self.why(error)), ..applied };
+        let report = self.report(approved.into_plan(), Vec::new(), applied);
+        log_lines(&report);
+        Ok(report)
+    }
+
+    /// A run without its lease is told to stop like any other; it is the lease that a person should know of.
+    fn why(&self, error: ApplyError) -> ApplyError {
+        match (error, self.recorded.lease().lapse()) {
+            (ApplyError::Stopped, Some(lapse)) => lapse.into(),
+            (error, _) => error,
         }
-    };
-    let permit = WritePermit::new(&approved, &lease, surroundings.stop.clone(), until);
-    let applied = surroundings.applier(services, &type_state, status).apply(&approved, &permit).await;
-    let report = report(approved.into_plan(), Vec::new(), applied);
-    log_lines(&report);
-    Ok(report)
+    }
+
+    fn report(&self, plan: Plan, refusals: Vec<Refusal>, applied: Applied) -> Report {
+        Report {
+            plan,
+            lines: applied.lines,
+            setup_changes: applied.setup_changes,
+            refusals,
+            companies: self.job.scope.companies(),
+            stopped: applied.stopped,
+            started_at: self.started_at,
+            finished_at: self.surroundings.clock.now(),
+            calls: self.services.calls(),
+        }
+    }
 }
 
 /// One line a company.

@@ -1,99 +1,174 @@
-//! The lease `records`: at most one run writes configuration records at a time.
+//! The lease `records`: at most one run writes configuration records of a tenant at a time.
 //!
-//! It is an advisory lock on a file beside the state. The operating system releases it when the process ends, however it ends, so
-//! that no run ever waits for one that died.
+//! It is renewed while the run lives, and can be taken over [`LAPSES_AFTER`] its last renewal. The run that has it counts it as lapsed
+//! somewhat earlier, so that no write of its is on the way when another run begins.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use thiserror::Error;
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::Row as _;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
-/// The state path that keeps nothing, a lease included.
-pub const IN_MEMORY: &str = ":memory:";
+use super::error::{LeaseError, StateError};
+use super::{State, time};
+use crate::clock::Clock;
+use crate::domain::ids::RunId;
 
-/// The right to write configuration records, held until it is dropped.
+/// What protects configuration records.
+pub const RECORDS: &str = "records";
+/// How long after its last renewal a lease can be taken over.
+pub const LAPSES_AFTER: Duration = Duration::from_secs(60);
+/// How long after its last renewal the run that has it sends nothing more.
+const TRUSTED_FOR: Duration = Duration::from_secs(50);
+const RENEWED_EVERY: Duration = Duration::from_secs(15);
+
+/// The right to write configuration records. It lapses unless it is [kept](Self::kept).
 #[derive(Debug)]
 pub struct Lease {
-    // Held for its lock; `None` where nothing is kept that another run could find.
-    _file: Option<File>,
-}
-
-/// Why there is no lease.
-#[derive(Debug, Error)]
-pub enum LeaseError {
-    /// Another run holds it.
-    #[error("another run holds the lease `records` ({path})")]
-    Held {
-        /// The lock file.
-        path: PathBuf,
-    },
-    /// The lock file cannot be used.
-    #[error("the lease file {path} cannot be used")]
-    Unusable {
-        /// The lock file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: std::io::Error,
-    },
+    state: State,
+    run: RunId,
+    clock: Clock,
+    trusted_until: Mutex<Instant>,
+    has_lapsed: AtomicBool,
+    halt: CancellationToken,
 }
 
 impl Lease {
-    /// Takes the lease of the state at `state_path`, without waiting.
+    /// Takes the lease for `run`, without waiting. `stop` tells that run to stop.
     ///
     /// # Errors
     /// [`LeaseError::Held`] while another run has it.
-    pub fn acquire(state_path: &Path) -> Result<Self, LeaseError> {
-        if state_path == Path::new(IN_MEMORY) {
-            return Ok(Self { _file: None });
+    pub async fn acquire(
+        state: &State,
+        run: RunId,
+        clock: Clock,
+        stop: &CancellationToken,
+    ) -> Result<Self, LeaseError> {
+        let (asked_at, now) = (Instant::now(), clock.now());
+        if !state.take_lease(run, now).await? {
+            return Err(state.lease_holder(now).await?);
         }
-        let path = lock_path(state_path);
-        let unusable = |source| LeaseError::Unusable { path: path.clone(), source };
-        let file = open_private(&path).map_err(unusable)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: Some(file) }),
-            Err(TryLockError::WouldBlock) => Err(LeaseError::Held { path }),
-            Err(TryLockError::Error(source)) => Err(unusable(source)),
+        Ok(Self {
+            state: state.clone(),
+            run,
+            clock,
+            trusted_until: Mutex::new(asked_at + TRUSTED_FOR),
+            has_lapsed: AtomicBool::new(false),
+            halt: stop.child_token(),
+        })
+    }
+
+    /// The run that has it.
+    #[must_use]
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// The state that keeps it.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Whether a write may still be sent.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        !self.halt.is_cancelled() && Instant::now() < self.trusted_until()
+    }
+
+    /// Is cancelled once the run was told to stop, or the lease lapsed while it was [kept](Self::kept).
+    #[must_use]
+    pub fn halt(&self) -> &CancellationToken {
+        &self.halt
+    }
+
+    /// That it lapsed, if it did.
+    #[must_use]
+    pub fn lapse(&self) -> Option<LeaseError> {
+        let has_lapsed = self.has_lapsed.load(Relaxed) || Instant::now() >= self.trusted_until();
+        has_lapsed.then_some(LeaseError::Lapsed { name: RECORDS, run: self.run })
+    }
+
+    /// Renews the lease while `work` is done.
+    pub async fn kept<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            done = work => done,
+            never = self.renewed() => match never {},
         }
     }
-}
 
-fn lock_path(state_path: &Path) -> PathBuf {
-    let mut name = state_path.as_os_str().to_owned();
-    name.push(".lock");
-    name.into()
-}
-
-fn open_private(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_runs_never_hold_the_lease_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = folder.path().join("psasync.db");
-        let first = Lease::acquire(&state).unwrap();
-        assert!(matches!(Lease::acquire(&state), Err(LeaseError::Held { .. })));
-        drop(first);
-        assert!(Lease::acquire(&state).is_ok());
+    async fn renewed(&self) -> std::convert::Infallible {
+        while self.lapse().is_none() {
+            tokio::time::sleep(RENEWED_EVERY).await;
+            self.renew().await;
+        }
+        self.has_lapsed.store(true, Relaxed);
+        self.halt.cancel();
+        std::future::pending().await
     }
 
-    #[test]
-    fn a_lease_that_cannot_be_kept_is_an_error_that_names_the_file() {
-        let error = Lease::acquire(Path::new("/nonexistent/psasync.db")).unwrap_err();
-        assert_eq!(error.to_string(), "the lease file /nonexistent/psasync.db.lock cannot be used");
+    async fn renew(&self) {
+        let (asked_at, now) = (Instant::now(), self.clock.now());
+        match self.state.take_lease(self.run, now).await {
+            Ok(true) => *self.trusted() = asked_at + TRUSTED_FOR,
+            Ok(false) => self.has_lapsed.store(true, Relaxed),
+            Err(error) => warn!(%error, "the lease could not be renewed"),
+        }
     }
 
-    #[test]
-    fn a_state_in_memory_excludes_nobody() {
-        let _first = Lease::acquire(Path::new(IN_MEMORY)).unwrap();
-        assert!(Lease::acquire(Path::new(IN_MEMORY)).is_ok());
+    /// Gives the lease back, unless another run has it by now.
+    ///
+    /// # Errors
+    /// Where the state cannot be used; the lease then lapses by itself.
+    pub async fn release(self) -> Result<(), StateError> {
+        let (tenant, run) = (self.state.0.tenant.clone(), self.run.to_string());
+        let database = &self.state.0.database;
+        let delete = "DELETE FROM leases WHERE tenant = $1 AND name = $2 AND run_id = $3";
+        database
+            .run(async move |pool| {
+                sqlx::query(delete).bind(tenant).bind(RECORDS).bind(run).execute(pool).await.map(drop)
+            })
+            .await
+    }
+
+    fn trusted(&self) -> std::sync::MutexGuard<'_, Instant> {
+        self.trusted_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trusted_until(&self) -> Instant {
+        *self.trusted()
+    }
+}
+
+impl State {
+    /// Takes or renews the lease; false while another run has it.
+    async fn take_lease(&self, run: RunId, now: DateTime<Utc>) -> Result<bool, StateError> {
+        let (tenant, run) = (self.0.tenant.clone(), run.to_string());
+        let lapsed = now - TimeDelta::from_std(LAPSES_AFTER).unwrap_or_default();
+        let (now, lapsed) = (time::written(now), time::written(lapsed));
+        let upsert = "INSERT INTO leases (tenant, name, run_id, renewed_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (tenant, name) DO UPDATE SET run_id = EXCLUDED.run_id, renewed_at = EXCLUDED.renewed_at \
+             WHERE leases.run_id = EXCLUDED.run_id OR leases.renewed_at < $5";
+        let take = async move |pool: &sqlx::AnyPool| {
+            let query = sqlx::query(upsert).bind(tenant).bind(RECORDS).bind(run).bind(now).bind(lapsed);
+            Ok(query.execute(pool).await?.rows_affected() == 1)
+        };
+        self.0.database.run(take).await
+    }
+
+    async fn lease_holder(&self, now: DateTime<Utc>) -> Result<LeaseError, StateError> {
+        let tenant = self.0.tenant.clone();
+        let select = "SELECT run_id, renewed_at FROM leases WHERE tenant = $1 AND name = $2";
+        let row = async move |pool: &sqlx::AnyPool| {
+            let row = sqlx::query(select).bind(tenant).bind(RECORDS).fetch_optional(pool).await?;
+            row.map(|row| Ok((row.try_get::<String, _>(0)?, row.try_get::<String, _>(1)?))).transpose()
+        };
+        let (run, renewed) = self.0.database.run(row).await?.unwrap_or_default();
+        let ago = time::read(&renewed).map_or(0, |renewed| (now - renewed).num_seconds());
+        Ok(LeaseError::Held { name: RECORDS, run, renewed_seconds_ago: ago })
     }
 }

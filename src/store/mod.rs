@@ -1,3 +1,85 @@
-//! What outlives a run on this machine.
+//! What psasync remembers between runs, in SQLite or PostgreSQL.
+//!
+//! The record in ConnectWise is the source of truth. Losing the state never changes an answer, it only costs requests: so that nothing in
+//! here is ever the only place of something that a record says.
+//!
+//! [`StateReader`] reads, [`State`] writes as well; a plan is given the first only. One SQL text serves both databases.
+//!
+//! # What is never kept
+//! * Secrets and tokens.
+//! * Answers to questions that are not among the 16.
 
-pub mod lease;
+mod counts;
+mod database;
+mod error;
+mod forget;
+mod journal;
+mod lease;
+mod months;
+mod runs;
+mod time;
+
+use self::database::{Access, Database, newest_schema};
+
+pub use self::counts::MonthCounts;
+pub use self::database::Place;
+pub use self::error::{LeaseError, StateError};
+pub use self::forget::Forgotten;
+pub use self::journal::{AnswerSet, Journal, Note, Settlement, WriteKind, WriteRow, WriteState, judged};
+pub use self::lease::{LAPSES_AFTER, Lease, RECORDS};
+pub use self::months::{KeptAnswer, MonthMemory, MonthSettings, WindowAnswers};
+pub use self::runs::{CallCount, CallCounts, Ended, NewRun, RunRow};
+
+/// Reads the state of one tenant. Cannot write.
+#[derive(Clone, Debug)]
+pub struct StateReader {
+    database: Database,
+    tenant: String,
+}
+
+/// The state of one tenant, to read and to write.
+#[derive(Clone, Debug)]
+pub struct State(StateReader);
+
+impl StateReader {
+    /// Opens the state as it is; `None` where there is none, or none that this version would not first bring up to date.
+    ///
+    /// `tenant` names the ConnectWise login company and its host.
+    ///
+    /// # Errors
+    /// Where it is damaged, or newer than this version.
+    pub async fn open(place: &Place<'_>, tenant: &str) -> Result<Option<Self>, StateError> {
+        match place {
+            Place::Memory => return Ok(None),
+            Place::File(path) if !path.exists() => return Ok(None),
+            Place::File(_) | Place::Server(_) => {}
+        }
+        let database = Database::open(place, Access::Read).await?;
+        match database.schema().await? {
+            Some(version) if version > newest_schema() => Err(database.newer(version)),
+            Some(version) if version == newest_schema() => {
+                Ok(Some(Self { database, tenant: tenant.to_owned() }))
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+}
+
+impl State {
+    /// Opens the state, makes it where there is none, and brings it up to date.
+    ///
+    /// # Errors
+    /// Where it is damaged, cannot be written, or is newer than this version.
+    pub async fn open(place: &Place<'_>, tenant: &str) -> Result<Self, StateError> {
+        let database = Database::open(place, Access::Write).await?;
+        database.check().await?;
+        database.migrate().await?;
+        Ok(Self(StateReader { database, tenant: tenant.to_owned() }))
+    }
+
+    /// The half that reads.
+    #[must_use]
+    pub fn reader(&self) -> &StateReader {
+        &self.0
+    }
+}

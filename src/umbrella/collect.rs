@@ -11,10 +11,13 @@ use super::fleet::Fleet;
 use super::paging::{Next, Paging, Row};
 use super::{Needs, Umbrella, activity_span, window_span, wire};
 use crate::domain::finding::Reason;
-use crate::domain::metrics::{CategoryRequests, Metrics, MonthMetrics, Presence, Reading, Threats, Unread};
+use crate::domain::metrics::{
+    CategoryRequests, Metrics, MonthAnswer, MonthMetrics, Presence, Reading, Threats, Unread,
+};
 use crate::domain::organization::Organization;
 use crate::domain::window::Window;
 use crate::http::Exchange;
+use crate::store::StateError;
 
 /// The most rows that Umbrella gives in one answer.
 const IDENTITY_ROWS: usize = 5000;
@@ -75,19 +78,62 @@ impl<E: Exchange> Visit<'_, E> {
     /// Reads what the organization needs. What could not be read is [`Unread`] group by group.
     ///
     /// Without [`Needs::month`] the values of the month are unread, and not to be used.
-    pub async fn metrics(&mut self) -> Metrics {
+    ///
+    /// # Errors
+    /// Where the state cannot be used.
+    pub async fn metrics(&mut self) -> Result<Metrics, StateError> {
         let (networks, agents) = self.presences().await;
-        let month = match self.needs.month {
-            Some(window) => self.month(window).await,
-            None => MonthMetrics::unread(&Unread::report("the month was not asked for")),
-        };
-        Metrics {
+        Ok(Metrics {
             package: package(self.fleet, self.organization, &self.needs),
             seats: seats(self.organization, &self.needs),
             networks,
             agents,
-            month,
+            month: self.month().await?,
+        })
+    }
+
+    /// Reads the six values of [`Needs::month`] alone, as far as they are not known.
+    ///
+    /// # Errors
+    /// Where the state cannot be used.
+    pub async fn month(&self) -> Result<MonthMetrics, StateError> {
+        let Some(window) = self.needs.month else {
+            return Ok(MonthMetrics::unread(&Unread::report("the month was not asked for")));
+        };
+        let known = self.needs.memory.known(self.organization.id, window).await?;
+        let (malware, botnet) = self.threats(window, known.threats).await?;
+        let queries = self.kept(window, known.queries, self.queries(window), MonthAnswer::Queries).await?;
+        let (allowed, blocked) = (self.top_domains(window, "allowed"), self.top_domains(window, "blocked"));
+        Ok(MonthMetrics {
+            queries,
+            malware,
+            botnet,
+            top_domains: self.kept(window, known.top_domains, allowed, MonthAnswer::TopDomains).await?,
+            top_domains_blocked: self
+                .kept(window, known.top_domains_blocked, blocked, MonthAnswer::TopDomainsBlocked)
+                .await?,
+            top_categories: self
+                .kept(window, known.top_categories, self.top_categories(window), MonthAnswer::TopCategories)
+                .await?,
+        })
+    }
+
+    /// What is known, or else what is read; that is kept as soon as it is there.
+    async fn kept<T: Clone>(
+        &self,
+        window: Window,
+        known: Option<T>,
+        read: impl Future<Output = Result<T, Unread>>,
+        answer: fn(T) -> MonthAnswer,
+    ) -> Result<Reading<T>, StateError> {
+        if let Some(known) = known {
+            return Ok(Reading::Read(known));
         }
+        let reading = read.await;
+        if let Ok(value) = &reading {
+            self.needs.memory.remember(self.organization.id, window, &answer(value.clone())).await?;
+        }
+        Ok(reading.into())
     }
 
     async fn report<T: DeserializeOwned>(&self, what: &str, path_and_query: &str) -> Result<T, Unread> {
@@ -183,35 +229,38 @@ impl<E: Exchange> Visit<'_, E> {
         }
     }
 
-    async fn month(&self, window: Window) -> MonthMetrics {
-        let (malware, botnet) = self.threats(window).await;
-        MonthMetrics {
-            queries: self.queries(window).await.into(),
-            malware,
-            botnet,
-            top_domains: self.top_domains(window, "allowed").await.into(),
-            top_domains_blocked: self.top_domains(window, "blocked").await.into(),
-            top_categories: self.top_categories(window).await.into(),
-        }
-    }
-
     async fn queries(&self, window: Window) -> Result<u64, Unread> {
         let path = format!("/reports/v2/total-requests/dns?{}", window_span(window));
         let total: wire::TotalRequests = self.report("DNS queries", &path).await?;
         Ok(total.count.0)
     }
 
-    /// Malware and botnet, from one report.
-    async fn threats(&self, window: Window) -> (Reading<Threats>, Reading<Threats>) {
-        let moved = &self.fleet.moved;
-        let rows = match (&moved.malware, &moved.botnet) {
-            (Some(_), Some(_)) => Ok(Vec::new()),
-            _ => self.threat_rows(window).await,
+    /// Malware and botnet, from one report. Only both together are kept: an answer in which one has moved is asked for again.
+    async fn threats(
+        &self,
+        window: Window,
+        known: Option<(Threats, Threats)>,
+    ) -> Result<(Reading<Threats>, Reading<Threats>), StateError> {
+        if let Some((malware, botnet)) = known {
+            return Ok((Reading::Read(malware), Reading::Read(botnet)));
+        }
+        let (malware, botnet) = self.read_threats(window).await;
+        if let (Reading::Read(malware), Reading::Read(botnet)) = (&malware, &botnet) {
+            let answer = MonthAnswer::Threats { malware: *malware, botnet: *botnet };
+            self.needs.memory.remember(self.organization.id, window, &answer).await?;
+        }
+        Ok((malware, botnet))
+    }
+
+    async fn read_threats(&self, window: Window) -> (Reading<Threats>, Reading<Threats>) {
+        let rows = match self.threat_rows(window).await {
+            Ok(rows) => rows,
+            Err(unread) => return (Reading::Unread(unread.clone()), Reading::Unread(unread)),
         };
-        let reading = |category: ThreatCategory, moved: &Option<Unread>| match (moved, &rows) {
-            (Some(moved), _) => Reading::Unread(moved.clone()),
-            (None, Ok(rows)) => category.threats(rows).into(),
-            (None, Err(unread)) => Reading::Unread(unread.clone()),
+        let moved = self.umbrella.moved_categories(self.needs.deadline).await;
+        let reading = |category: ThreatCategory, moved: &Option<Unread>| match moved {
+            Some(moved) => Reading::Unread(moved.clone()),
+            None => category.threats(&rows).into(),
         };
         (reading(MALWARE, &moved.malware), reading(BOTNET, &moved.botnet))
     }

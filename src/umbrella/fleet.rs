@@ -6,12 +6,11 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::convert::{self, BOTNET, Deployment, MALWARE};
+use super::convert::{self, Deployment};
 use super::error::{AskError, UmbrellaError};
 use super::gateway::Gateway;
 use super::{CustomerSource, PAGES_MAX, Umbrella, activity_span, wire};
 use crate::domain::ids::OrgId;
-use crate::domain::metrics::Unread;
 use crate::domain::organization::Organization;
 use crate::domain::snapshot::Snapshot;
 use crate::http::Exchange;
@@ -30,8 +29,6 @@ pub struct Fleet {
     pub customers: Snapshot<Organization>,
     /// The console itself; `None` where it may not be seen.
     pub console: Option<Console>,
-    /// Threat categories that are no longer what they were.
-    pub moved: MovedCategories,
     deployments: Result<HashMap<OrgId, Deployment>, String>,
 }
 
@@ -42,15 +39,6 @@ pub struct Console {
     pub package: Option<String>,
     /// How many customers there should be.
     pub customer_count: Option<u64>,
-}
-
-/// Threat categories to which Umbrella gave another id; their fields keep their old answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MovedCategories {
-    /// Command and Control, 65.
-    pub botnet: Option<Unread>,
-    /// Malware, 67.
-    pub malware: Option<Unread>,
 }
 
 impl Fleet {
@@ -93,8 +81,7 @@ struct FirstPage {
 }
 
 impl<E: Exchange> Umbrella<E> {
-    /// Reads the customer list, the console, the activity of all organizations in the 7 days before `scheduled`, and, `with_months`, which
-    /// categories are threats.
+    /// Reads the customer list, the console, and the activity of all organizations in the 7 days before `scheduled`.
     ///
     /// `mapped` are the organizations where the mapping is the customer list; otherwise they are not looked at. Nothing is asked for
     /// after `deadline`.
@@ -105,7 +92,6 @@ impl<E: Exchange> Umbrella<E> {
         &self,
         scheduled: DateTime<Utc>,
         mapped: &[Organization],
-        with_months: bool,
         deadline: Option<Instant>,
     ) -> Result<Fleet, UmbrellaError> {
         let survey = Survey { gateway: &self.gateway, deadline };
@@ -122,8 +108,7 @@ impl<E: Exchange> Umbrella<E> {
             Some(first_page) => survey.customers(first_page, counted).await?,
         };
         let deployments = survey.deployments(scheduled).await?;
-        let moved = if with_months { survey.moved_categories().await? } else { MovedCategories::default() };
-        Ok(Fleet { customers, console, moved, deployments })
+        Ok(Fleet { customers, console, deployments })
     }
 }
 
@@ -232,18 +217,6 @@ impl<E: Exchange> Survey<'_, E> {
         let path = format!("/reports/v2/providers/deployments?{}", activity_span(scheduled));
         let answer = self.gateway.report(self.gateway.console(), &path, self.deadline).await;
         Ok(unless_key_refused("the deployments report", answer)?.map(convert::deployments))
-    }
-
-    /// Where the list cannot be read, the labels of each organization's rows are checked alone.
-    async fn moved_categories(&self) -> Result<MovedCategories, UmbrellaError> {
-        const PATH: &str = "/reports/v2/providers/categories";
-        let answer = self.gateway.report(self.gateway.console(), PATH, self.deadline).await;
-        let categories: Vec<wire::Category> =
-            unless_key_refused("the category list", answer)?.unwrap_or_default();
-        if categories.is_empty() {
-            return Ok(MovedCategories::default());
-        }
-        Ok(MovedCategories { botnet: BOTNET.check(&categories), malware: MALWARE.check(&categories) })
     }
 }
 

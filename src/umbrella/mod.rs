@@ -10,6 +10,7 @@
 //! * No budget of [`Limits`] is exceeded, redirects and repetitions included.
 
 mod auth;
+mod categories;
 mod collect;
 mod confirm;
 mod convert;
@@ -28,6 +29,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use url::Url;
 
+use self::categories::MovedCategories;
 use self::confirm::WindowQueries;
 use self::gateway::Gateway;
 use crate::clock::Clock;
@@ -35,12 +37,13 @@ use crate::domain::metrics::Unread;
 use crate::domain::window::Window;
 use crate::http::{Counters, Exchange, HostPattern, Traffic};
 use crate::secret::Secret;
+use crate::store::MonthMemory;
 
 pub use self::collect::Visit;
 pub use self::confirm::ZeroCheck;
 pub use self::convert::{Deployment, GroupCounts};
 pub use self::error::UmbrellaError;
-pub use self::fleet::{Console, Fleet, MovedCategories};
+pub use self::fleet::{Console, Fleet};
 
 /// How many pages one list may have before it counts as endless.
 const PAGES_MAX: usize = 500;
@@ -99,8 +102,10 @@ pub struct Settings {
 pub struct Needs<'a> {
     /// The instant the run is for. "7 days" end at it.
     pub scheduled: DateTime<Utc>,
-    /// The span of the "Last Month" fields; `None` where their values are known already.
+    /// The span of the "Last Month" fields; `None` where they are not wanted.
     pub month: Option<Window>,
+    /// What is known of that span already, and where new answers are kept.
+    pub memory: &'a MonthMemory<'a>,
     /// Nothing is asked for after it.
     pub deadline: Option<Instant>,
     /// The package that the mapping names.
@@ -115,6 +120,7 @@ pub struct Umbrella<E> {
     customers: CustomerSource,
     top_n: usize,
     counters: Arc<Counters>,
+    moved: tokio::sync::OnceCell<MovedCategories>,
     // Filled by the first zero that is to be confirmed for a window; whoever comes second waits for the first one's answer.
     window_queries: tokio::sync::Mutex<HashMap<Window, Result<Arc<WindowQueries>, Unread>>>,
 }
@@ -129,6 +135,7 @@ impl<E: Exchange> Umbrella<E> {
             customers: settings.customers,
             top_n: settings.top_n,
             counters,
+            moved: tokio::sync::OnceCell::new(),
             window_queries: tokio::sync::Mutex::default(),
         }
     }

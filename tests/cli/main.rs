@@ -192,15 +192,15 @@ fn a_company_is_chosen_by_its_psa_id() {
     assert_eq!(one["companies"][0]["psa_id"], psa_id);
 }
 
-#[test]
-fn a_second_run_finds_the_lease_held() {
+#[tokio::test]
+async fn a_second_run_finds_the_lease_held() {
     let services = Simulated::start(&["--fleet", "1:1"]);
-    let lease = psasync::store::lease::Lease::acquire(&services.state()).unwrap();
+    let lease = services.take_lease().await;
     let output = services.command(&["sync"]).output().unwrap();
     assert_eq!(output.status.code(), Some(5));
     assert!(text(&output.stderr).contains("lease"));
     assert_eq!(services.command(&["plan"]).output().unwrap().status.code(), Some(0), "a plan needs no lease");
-    drop(lease);
+    lease.release().await.unwrap();
     assert_eq!(services.command(&["sync"]).output().unwrap().status.code(), Some(0));
 }
 

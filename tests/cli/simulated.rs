@@ -4,8 +4,13 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use psasync::clock::Clock;
+use psasync::config;
+use psasync::domain::ids::RunId;
+use psasync::store::Lease;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 /// The binary, without the environment's settings.
 pub(crate) fn psasync() -> Command {
@@ -61,7 +66,7 @@ impl Simulated {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = psasync();
-        command.args(arguments).arg("--config").arg(self.folder.path().join("psasync.toml"));
+        command.args(arguments).arg("--config").arg(self.config());
         command
     }
 
@@ -78,8 +83,17 @@ impl Simulated {
         self.folder.path().join("companies.csv")
     }
 
-    pub(crate) fn state(&self) -> PathBuf {
-        self.folder.path().join("psasync.db")
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("psasync.toml")
+    }
+
+    /// Takes the lease, as another run does.
+    pub(crate) async fn take_lease(&self) -> Lease {
+        let loaded = config::load(&self.config(), []).unwrap_or_else(|problems| panic!("{problems}"));
+        let state = psasync::run::state(&loaded.config).await.unwrap();
+        let clock = Clock::system();
+        let run = RunId::new(clock.now(), &[7; 10]);
+        Lease::acquire(&state, run, clock, &CancellationToken::new()).await.unwrap()
     }
 
     pub(crate) fn printed(&self) -> String {

@@ -9,6 +9,7 @@ use psasync::domain::ids::OrgId;
 use psasync::domain::organization::Organization;
 use psasync::plan::Action;
 use psasync::run::{Exit, NearMatches, Report};
+use psasync::store::MonthMemory;
 use psasync::umbrella::Needs;
 use rstest::rstest;
 use serde_json::json;
@@ -52,10 +53,17 @@ fn everything_active(world: &mut World) {
 async fn ask_without_month(night: &Night) {
     let services = night.services();
     let scheduled = night.simulation.now();
-    let fleet = services.umbrella.fleet(scheduled, &[], false, None).await.unwrap();
+    let fleet = services.umbrella.fleet(scheduled, &[], None).await.unwrap();
     let organization = Organization { id: OrgId(101), name: String::new(), seats: None, package: None };
-    let needs = Needs { scheduled, month: None, deadline: None, mapping_package: None, mapping_seats: None };
-    services.umbrella.visit(&fleet, &organization, &needs).metrics().await;
+    let needs = Needs {
+        scheduled,
+        month: None,
+        memory: &MonthMemory::none(),
+        deadline: None,
+        mapping_package: None,
+        mapping_seats: None,
+    };
+    services.umbrella.visit(&fleet, &organization, &needs).metrics().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ mod reasons;
 mod rendering;
 mod resolving;
 mod simulated;
+mod state;
 mod trouble;
 mod windows;
 mod worlds;

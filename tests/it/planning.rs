@@ -76,16 +76,13 @@ fn informed(id: u64, record: Option<Record>, metrics: &Metrics) -> Informed {
         line: ResolvedLine { line, target: Some(target), findings: Vec::new() },
         desired: Some(translate(OrgId(id), metrics, &FORMAT)),
         second_sources: BTreeMap::new(),
+        altered: Vec::new(),
     }
 }
 
 fn left_alone(line: MappingLine, reason: Reason) -> Informed {
     let findings = vec![line.finding(reason, "because")];
-    Informed {
-        line: ResolvedLine { line, target: None, findings },
-        desired: None,
-        second_sources: BTreeMap::new(),
-    }
+    Informed::left_alone(ResolvedLine { line, target: None, findings })
 }
 
 /// The record as it is after the plan was carried out.

@@ -3,7 +3,10 @@
 //! A [`Night`] holds a simulation, a configuration file and a mapping file. Every run reads both files as production does and begins with
 //! fresh clients, as a new process would; simulated time goes on from run to run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -14,6 +17,7 @@ use http_body_util::{BodyExt as _, Full};
 use psasync::clock::Clock;
 use psasync::config::{self, mapping_file};
 use psasync::domain::finding::{Bucket, Finding, Reason};
+use psasync::domain::ids::RunId;
 use psasync::domain::mapping::Mapping;
 use psasync::domain::waiver::{Rule, Waivers};
 use psasync::http::{Exchange, ExchangeError};
@@ -24,6 +28,7 @@ use psasync::run::{
     Bootstrap, Job, NearMatches, Planned, Report, RunError, Services, Surroundings, bootstrap, bucket, plan,
     sync,
 };
+use psasync::store::{Lease, State};
 use serde_json::Value;
 use simulator::world::Configuration;
 use simulator::{Fault, Logged, Service, Settings, Severed, Simulation, World};
@@ -90,6 +95,9 @@ pub(crate) struct Night {
     scheduled: Option<DateTime<Utc>>,
     scope: Scope,
     waivers: Waivers,
+    refresh_month: bool,
+    /// How many there were, so that each has an id of its own.
+    runs: AtomicU64,
     /// Stops the next run.
     pub(crate) stop: CancellationToken,
 }
@@ -147,6 +155,8 @@ impl Night {
             scheduled: None,
             scope: Scope::Fleet,
             waivers: Waivers::default(),
+            refresh_month: false,
+            runs: AtomicU64::new(1),
             stop: CancellationToken::new(),
         }
     }
@@ -176,6 +186,26 @@ impl Night {
 
     pub(crate) fn approve(mut self, rule: Rule) -> Self {
         self.waivers = Waivers::from_iter([rule]);
+        self
+    }
+
+    /// Keeps the state in a file from now on, as production does.
+    pub(crate) fn remembering(self) -> Self {
+        let path = self.state_path().display().to_string();
+        self.set("state.path", path)
+    }
+
+    pub(crate) fn state_path(&self) -> PathBuf {
+        self.folder.path().join("psasync.db")
+    }
+
+    /// The names of the operator's files, and of what psasync made beside them.
+    pub(crate) fn files(&self) -> BTreeSet<OsString> {
+        std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    pub(crate) fn refresh_month(mut self) -> Self {
+        self.refresh_month = true;
         self
     }
 
@@ -267,6 +297,17 @@ impl Night {
         self.run().services
     }
 
+    /// The state that runs keep.
+    pub(crate) async fn state(&self) -> State {
+        psasync::run::state(&self.run().config).await.unwrap()
+    }
+
+    /// Takes the lease, as another run does.
+    pub(crate) async fn take_lease(&self) -> Lease {
+        let (state, run) = (self.state().await, self.run());
+        Lease::acquire(&state, run.id, run.clock, &self.stop).await.unwrap()
+    }
+
     fn run(&self) -> Run {
         let path = self.folder.path().join("psasync.toml");
         let loaded =
@@ -278,8 +319,17 @@ impl Night {
         let clock = Clock::starting_at(now);
         let services = Services::new(&self.network, &config, clock, SEED).unwrap();
         let scheduled = self.scheduled.unwrap_or(now);
-        let job = Job { scheduled, scope: self.scope.clone(), waivers: self.waivers.clone() };
-        Run { services, config, mapping, clock, stop: self.stop.clone(), job }
+        let job = Job {
+            scheduled,
+            scope: self.scope.clone(),
+            waivers: self.waivers.clone(),
+            refresh_month: self.refresh_month,
+        };
+        let id = RunId::new(
+            now,
+            &self.runs.fetch_add(1, Relaxed).to_be_bytes().repeat(2)[..10].try_into().unwrap(),
+        );
+        Run { services, config, mapping, clock, id, stop: self.stop.clone(), job }
     }
 
     // What happened on the wire.
@@ -371,6 +421,7 @@ struct Run {
     config: config::Config,
     mapping: Mapping,
     clock: Clock,
+    id: RunId,
     stop: CancellationToken,
     job: Job,
 }
@@ -381,6 +432,7 @@ impl Run {
             config: &self.config,
             mapping: &self.mapping,
             clock: self.clock,
+            run: self.id,
             progress: &Unwatched,
             stop: &self.stop,
         }

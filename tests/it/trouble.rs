@@ -10,7 +10,6 @@ use psasync::apply::ApplyError;
 use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Reason};
 use psasync::run::Exit;
-use psasync::store::lease::Lease;
 use rstest::rstest;
 use serde_json::{Value, json};
 use simulator::world::Question;
@@ -207,15 +206,12 @@ async fn the_first_create_goes_alone_and_the_others_after_it_was_listed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_run_waits_for_nobody_and_a_plan_needs_no_lease() {
-    let night = Night::of(acme());
-    let folder = tempfile::tempdir().unwrap();
-    let state = folder.path().join("psasync.db");
-    let lease = Lease::acquire(&state).unwrap();
-    let night = night.set("state.path", state.display());
+    let night = Night::of(acme()).remembering();
+    let lease = night.take_lease().await;
     assert_eq!(night.try_sync().await.unwrap_err().exit(), Exit::Leased);
     assert!(night.simulation.log().is_empty());
     assert_eq!(night.plan().await.exit(true), Exit::Changes);
-    drop(lease);
+    lease.release().await.unwrap();
     assert_eq!(night.sync().await.exit(), Exit::Done);
 }
 

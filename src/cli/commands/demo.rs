@@ -36,18 +36,20 @@ async fn nights(context: &Context, simulated: &Simulated) -> Result<Exit, Failur
     let scheduled_for = Some(simulated.simulation.now());
     let scope = ScopeArgs { scheduled_for, ..ScopeArgs::default() };
     section("First plan")?;
-    let first = plan::make(&context.ready_from(&simulated.config_path)?, &scope).await?;
+    let ready = context.ready_from(&simulated.config_path)?;
+    let job = ready.job(&scope, ready.clock.now())?;
+    let first = plan::make(&ready, &job).await?;
     printer::result(&text::plan(&first))?;
     section("Sync")?;
     let ready = context.ready_from(&simulated.config_path)?;
-    let (report, exit) = sync::carry_out(&ready, &scope, ready.clock.now()).await?;
+    let (report, exit) = sync::carry_out(&ready, &job).await?;
     printer::result(&text::sync(&report))?;
     if let Some(error) = &report.stopped {
         return Err(Failure::new(exit, error.to_string(), error.hint()));
     }
     finished_record(&ready, &report).await?;
     section("Second plan")?;
-    let second = plan::make(&context.ready_from(&simulated.config_path)?, &scope).await?;
+    let second = plan::make(&context.ready_from(&simulated.config_path)?, &job).await?;
     printer::result(&text::plan(&second))?;
     if second.plan.is_empty() {
         return Ok(Exit::Done);

@@ -1,26 +1,22 @@
 //! `psasync plan`.
 
-use crate::cli::args::{Format, PlanArgs, ScopeArgs};
+use crate::cli::args::{Format, PlanArgs};
 use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
 use crate::plan::guard::Refusal;
 use crate::render::{json, text};
-use crate::run::{Exit, Planned, approval, plan};
+use crate::run::{Exit, Job, Planned, approval, plan};
 
 pub(in crate::cli) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
     let ready = context.ready()?;
-    show(&ready, &args.scope, args.format, args.detailed_exitcode).await
+    let job = ready.job(&args.scope, ready.clock.now())?;
+    show(&ready, &job, args.format, args.detailed_exitcode).await
 }
 
 /// Makes a plan, prints it, and says how the command ends.
-pub(super) async fn show(
-    ready: &Ready,
-    scope: &ScopeArgs,
-    format: Format,
-    detailed: bool,
-) -> Result<Exit, Failure> {
-    let planned = make(ready, scope).await?;
+pub(super) async fn show(ready: &Ready, job: &Job, format: Format, detailed: bool) -> Result<Exit, Failure> {
+    let planned = make(ready, job).await?;
     let exit = planned.exit(detailed);
     printer::result(&match format {
         Format::Text => text::plan(&planned),
@@ -41,9 +37,8 @@ pub(super) fn refused(refusals: &[Refusal], companies: &[String]) -> Failure {
 }
 
 /// Makes a plan. The writing half of the ConnectWise client stays out of it.
-pub(super) async fn make(ready: &Ready, scope: &ScopeArgs) -> Result<Planned, Failure> {
-    let job = ready.job(scope, ready.clock.now())?;
+pub(super) async fn make(ready: &Ready, job: &Job) -> Result<Planned, Failure> {
     let services = &ready.services;
-    let planned = plan(&services.umbrella, &services.reader, &ready.surroundings(), &job).await;
+    let planned = plan(&services.umbrella, &services.reader, &ready.surroundings(), job).await;
     planned.map_err(|error| ready.failure(error))
 }

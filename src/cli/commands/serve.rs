@@ -1,5 +1,6 @@
 //! `psasync serve`.
 
+use chrono::{DateTime, Utc};
 use tracing::{error, info, warn};
 
 use super::sync::night;
@@ -26,11 +27,7 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<Exit, Failure> {
         stop,
         async |scheduled| {
             // Read anew every night: an operator who changes the mapping does not think of restarting.
-            let outcome = match context.ready() {
-                Ok(ready) => night(&ready, &ScopeArgs::default(), scheduled, Format::Text).await,
-                Err(failure) => Err(failure),
-            };
-            match outcome {
+            match run_once(context, scheduled).await {
                 Ok(Exit::Done) => info!(%scheduled, exit_code = 0, "the run is over"),
                 Ok(Exit::Degraded) => {
                     warn!(%scheduled, exit_code = 3, "the run is over, and a person is needed")
@@ -47,4 +44,10 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<Exit, Failure> {
     )
     .await;
     Ok(context.signals.exit().unwrap_or(Exit::Done))
+}
+
+async fn run_once(context: &Context, scheduled: DateTime<Utc>) -> Result<Exit, Failure> {
+    let ready = context.ready()?;
+    let job = ready.job(&ScopeArgs::default(), scheduled)?;
+    night(&ready, &job, Format::Text).await
 }

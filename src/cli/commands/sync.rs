@@ -1,32 +1,27 @@
 //! `psasync sync`.
 
-use chrono::{DateTime, Utc};
-
 use super::plan;
 use crate::apply::ApplyError;
-use crate::cli::args::{Format, ScopeArgs, SyncArgs};
+use crate::cli::args::{Format, SyncArgs};
 use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
 use crate::render::{json, text};
-use crate::run::{Exit, Report, sync};
+use crate::run::{Exit, Job, Report, sync};
 
 pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Exit, Failure> {
     let ready = context.ready()?;
+    let job = ready.job(&args.scope, ready.clock.now())?;
+    let job = Job { refresh_month: args.refresh_month, ..job };
     if args.dry_run {
-        return plan::show(&ready, &args.scope, args.format, false).await;
+        return plan::show(&ready, &job, args.format, false).await;
     }
-    night(&ready, &args.scope, ready.clock.now(), args.format).await
+    night(&ready, &job, args.format).await
 }
 
 /// Runs once and prints what it came to.
-pub(super) async fn night(
-    ready: &Ready,
-    scope: &ScopeArgs,
-    scheduled: DateTime<Utc>,
-    format: Format,
-) -> Result<Exit, Failure> {
-    let (report, exit) = carry_out(ready, scope, scheduled).await?;
+pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Exit, Failure> {
+    let (report, exit) = carry_out(ready, job).await?;
     printer::result(&match format {
         Format::Text => text::sync(&report),
         Format::Json => json::v1::sync(&report, exit),
@@ -56,14 +51,9 @@ fn stopped(ready: &Ready, exit: Exit, error: &ApplyError) -> Failure {
 }
 
 /// Runs once, and says how the command ends.
-pub(super) async fn carry_out(
-    ready: &Ready,
-    scope: &ScopeArgs,
-    scheduled: DateTime<Utc>,
-) -> Result<(Report, Exit), Failure> {
-    let job = ready.job(scope, scheduled)?;
+pub(super) async fn carry_out(ready: &Ready, job: &Job) -> Result<(Report, Exit), Failure> {
     let report =
-        sync(&ready.services, &ready.surroundings(), &job).await.map_err(|error| ready.failure(error))?;
+        sync(&ready.services, &ready.surroundings(), job).await.map_err(|error| ready.failure(error))?;
     let was_stopped = matches!(report.stopped, Some(ApplyError::Stopped));
     let exit = ready.exit(report.exit(), was_stopped);
     Ok((report, exit))

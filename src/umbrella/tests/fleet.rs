@@ -3,18 +3,17 @@ use std::time::Duration;
 use rstest::rstest;
 
 use super::*;
-use crate::domain::finding::Reason;
 use crate::domain::snapshot::Completeness;
 use crate::http::script::unconnected;
 
 async fn fleet_of(script: &Arc<Script>) -> Result<Fleet, UmbrellaError> {
-    client(script).fleet(scheduled(), &[], false, None).await
+    client(script).fleet(scheduled(), &[], None).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fleet_costs_one_token_and_one_request_per_answer() {
     let script = service(|_, _, _| None);
-    let fleet = client(&script).fleet(scheduled(), &[], true, None).await.unwrap();
+    let fleet = client(&script).fleet(scheduled(), &[], None).await.unwrap();
     let lines: Vec<_> = script.seen().iter().map(line).collect();
     assert_eq!(
         lines,
@@ -23,14 +22,12 @@ async fn a_fleet_costs_one_token_and_one_request_per_answer() {
             "GET /admin/v2/providers/customers?page=1&limit=100",
             "GET /reports/v2/providers/consoles",
             "GET /reports/v2/providers/deployments?from=1792886400000&to=1793491200000",
-            "GET /reports/v2/providers/categories",
         ]
     );
     assert!(fleet.customers.is_complete());
     assert_eq!(fleet.customers.items[1].name, "O'Brien");
     assert_eq!(fleet.customers.items[0].package.as_deref(), Some("DNS Advantage"));
     assert_eq!(fleet.console.unwrap().package.as_deref(), Some("DNS Essentials"));
-    assert_eq!(fleet.moved, MovedCategories::default());
 }
 
 /// A list of `count` customers in pages of at most `page_rows`, where the console counts `counted`.
@@ -226,10 +223,9 @@ async fn reports_on_all_organizations_may_fail(#[case] answer: Reply) {
     let script = service(move |_, _, line| {
         (line.contains("/providers/") && !line.contains("customers")).then(|| answer.clone())
     });
-    let fleet = client(&script).fleet(scheduled(), &[], true, None).await.unwrap();
+    let fleet = client(&script).fleet(scheduled(), &[], None).await.unwrap();
     assert!(fleet.deployments_problem().is_some());
     assert_eq!(fleet.deployment(QUIET), None);
-    assert_eq!(fleet.moved, MovedCategories::default());
     assert!(fleet.customers.is_complete());
 }
 
@@ -249,7 +245,7 @@ async fn without_time_for_the_first_answer_there_is_no_fleet(
 ) {
     let script = service(|_, _, _| None);
     let umbrella = client_with(&script, &Settings { customers, ..settings() });
-    let error = umbrella.fleet(scheduled(), &[], true, Some(Instant::now())).await.unwrap_err();
+    let error = umbrella.fleet(scheduled(), &[], Some(Instant::now())).await.unwrap_err();
     assert!(matches!(error, UmbrellaError::Unavailable { .. }) && !error.is_refusal(), "{error}");
     assert_eq!(error.to_string(), expected);
     assert!(error.hint().contains("http.run_deadline_min") && script.seen().is_empty());
@@ -259,20 +255,10 @@ async fn without_time_for_the_first_answer_there_is_no_fleet(
 async fn a_report_on_all_that_comes_too_late_counts_as_failed() {
     let script = Script::slow(Duration::from_secs(10), |_, request| healthy(request));
     let deadline = Some(Instant::now() + Duration::from_secs(15));
-    let fleet = client(&script).fleet(scheduled(), &[], true, deadline).await.unwrap();
+    let fleet = client(&script).fleet(scheduled(), &[], deadline).await.unwrap();
     assert!(fleet.customers.is_complete() && fleet.console.is_none());
     assert_eq!(fleet.deployments_problem(), Some("not read before the deadline"));
     assert_eq!(paths(&script, 0), ["POST /auth/v2/token", "GET /admin/v2/providers/customers"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_moved_category_is_reported() {
-    let script = service(|_, _, line| {
-        line.contains("providers/categories").then(|| report(json!([category(65, "Phishing")])))
-    });
-    let fleet = client(&script).fleet(scheduled(), &[], true, None).await.unwrap();
-    assert_eq!(fleet.moved.botnet.unwrap().reason, Reason::CategoryMoved);
-    assert_eq!(fleet.moved.malware.unwrap().reason, Reason::CategoryMoved);
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,7 +266,7 @@ async fn the_mapping_may_be_the_customer_list() {
     let script = service(|_, _, _| None);
     let settings = Settings { customers: CustomerSource::Mapping, ..settings() };
     let mapped = [organization(QUIET)];
-    let fleet = client_with(&script, &settings).fleet(scheduled(), &mapped, false, None).await.unwrap();
+    let fleet = client_with(&script, &settings).fleet(scheduled(), &mapped, None).await.unwrap();
     assert_eq!(fleet.customers.items, mapped);
     assert!(fleet.customers.is_complete());
     assert!(!paths(&script, 0).iter().any(|path| path.contains("/admin/")));

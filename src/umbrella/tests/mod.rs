@@ -5,7 +5,7 @@ mod organization;
 mod redirects;
 mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -169,7 +169,15 @@ fn organization(id: OrgId) -> Organization {
 }
 
 fn needs(month: Option<Window>) -> Needs<'static> {
-    Needs { scheduled: scheduled(), month, deadline: None, mapping_package: None, mapping_seats: None }
+    static NOTHING: LazyLock<MonthMemory<'static>> = LazyLock::new(MonthMemory::none);
+    Needs {
+        scheduled: scheduled(),
+        month,
+        memory: &NOTHING,
+        deadline: None,
+        mapping_package: None,
+        mapping_seats: None,
+    }
 }
 
 fn header<'a>(seen: &'a Seen, name: &str) -> Option<&'a str> {

@@ -10,9 +10,10 @@ use crate::domain::metrics::{Metrics, Presence, Reading, Threats};
 /// What the client says of an organization, and what it asked for that.
 async fn collect(script: &Arc<Script>, id: OrgId, needs: &Needs<'_>) -> (Metrics, Vec<String>) {
     let umbrella = client(script);
-    let fleet = umbrella.fleet(scheduled(), &[], needs.month.is_some(), None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
+    umbrella.moved_categories(None).await;
     let before = script.seen().len();
-    let metrics = umbrella.visit(&fleet, &organization(id), needs).metrics().await;
+    let metrics = umbrella.visit(&fleet, &organization(id), needs).metrics().await.unwrap();
     (metrics, script.seen().iter().skip(before).map(line).collect())
 }
 
@@ -232,6 +233,20 @@ async fn a_category_that_moved_in_the_list_or_in_the_row_keeps_its_field() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_list_of_categories_is_asked_for_once_and_only_if_somebody_needs_it() {
+    let script = service(|_, _, _| None);
+    let umbrella = client(&script);
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
+    let lists = || paths(&script, 0).iter().filter(|path| path.ends_with("categories")).count();
+    umbrella.visit(&fleet, &organization(QUIET), &needs(None)).metrics().await.unwrap();
+    assert_eq!(lists(), 0);
+    for id in [QUIET, BUSY] {
+        umbrella.visit(&fleet, &organization(id), &needs(Some(october()))).metrics().await.unwrap();
+    }
+    assert_eq!(lists(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wanted_category_may_stand_on_a_later_page() {
     let script = service(|_, _, line| {
         line.contains("summaries").then(|| {
@@ -267,12 +282,14 @@ async fn nothing_is_asked_for_after_the_deadline() {
 async fn a_deadline_within_an_organization_costs_what_comes_after_it() {
     let script = Script::slow(Duration::from_secs(10), |_, request| healthy(request));
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], true, None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
+    umbrella.moved_categories(None).await;
     let deadline = Some(Instant::now() + Duration::from_secs(25));
     let metrics = umbrella
         .visit(&fleet, &organization(QUIET), &Needs { deadline, ..needs(Some(october())) })
         .metrics()
-        .await;
+        .await
+        .unwrap();
     assert!(metrics.month.malware.read().is_some() && metrics.month.queries.read().is_some());
     assert_eq!(reason(&metrics.month.top_domains), Reason::NotReadInTime);
 }
@@ -288,16 +305,19 @@ async fn the_package_comes_from_the_first_source_that_names_it(
     #[case] expected: Option<&str>,
 ) {
     let umbrella = client(&service(|_, _, _| None));
-    let mut fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let mut fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
     let organization = Organization { package: list.map(str::to_owned), seats: None, ..organization(QUIET) };
     let needs = Needs { mapping_package: mapping, mapping_seats: Some(7), ..needs(None) };
-    let metrics = umbrella.visit(&fleet, &organization, &needs).metrics().await;
+    let metrics = umbrella.visit(&fleet, &organization, &needs).metrics().await.unwrap();
     assert_eq!(metrics.package.read().map(String::as_str), expected);
     assert_eq!(metrics.seats, Reading::Read(7));
     fleet.console = None;
     let nobody = Needs { mapping_package: None, mapping_seats: None, ..needs };
-    let metrics =
-        umbrella.visit(&fleet, &Organization { package: None, ..organization }, &nobody).metrics().await;
+    let metrics = umbrella
+        .visit(&fleet, &Organization { package: None, ..organization }, &nobody)
+        .metrics()
+        .await
+        .unwrap();
     assert_eq!(reason(&metrics.package), Reason::PackageUnknown);
     assert_eq!(reason(&metrics.seats), Reason::SeatsUnknown);
 }
@@ -326,7 +346,7 @@ async fn a_zero_of_networks_needs_both_sources(
     #[case] expected: ZeroCheck,
 ) {
     let umbrella = client(&two_sources(counted, identities));
-    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
     let check =
         umbrella.visit(&fleet, &organization(QUIET), &needs(None)).confirm_zero(Group::Networks).await;
     assert_eq!(check, expected);
@@ -335,7 +355,7 @@ async fn a_zero_of_networks_needs_both_sources(
 #[tokio::test(start_paused = true)]
 async fn a_source_that_cannot_be_read_confirms_nothing() {
     let umbrella = client(&two_sources(0, reply(403, "")));
-    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
     for (id, group) in
         [(QUIET, Group::Networks), (BUSY, Group::Agents), (QUIET, Group::Seats), (OrgId(5), Group::Month)]
     {
@@ -347,10 +367,10 @@ async fn a_source_that_cannot_be_read_confirms_nothing() {
 /// What confirming that networks and agents are 0 costs after the organization was read.
 async fn confirm_both(script: &Arc<Script>) -> (Vec<ZeroCheck>, Vec<String>) {
     let umbrella = client(script);
-    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
     let organization = organization(QUIET);
     let mut visit = umbrella.visit(&fleet, &organization, &needs(None));
-    visit.metrics().await;
+    visit.metrics().await.unwrap();
     let before = script.seen().len();
     let mut checks = Vec::new();
     for group in [Group::Networks, Group::Agents] {
@@ -396,7 +416,7 @@ async fn identities_that_were_read_for_their_names_confirm_a_zero_for_nothing() 
 async fn queries_are_confirmed_by_one_report_per_window() {
     let script = service(|_, _, _| None);
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
     let before = script.seen().len();
     let mut checks = Vec::new();
     for id in [QUIET, BUSY, QUIET] {

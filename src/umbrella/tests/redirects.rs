@@ -15,9 +15,11 @@ fn redirecting(to: &'static str) -> Arc<Script> {
 
 async fn collect(script: &Arc<Script>) -> (crate::domain::metrics::Metrics, Vec<(String, String)>) {
     let umbrella = client(script);
-    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
+    umbrella.moved_categories(None).await;
     let before = script.seen().len();
-    let metrics = umbrella.visit(&fleet, &organization(QUIET), &needs(Some(october()))).metrics().await;
+    let metrics =
+        umbrella.visit(&fleet, &organization(QUIET), &needs(Some(october()))).metrics().await.unwrap();
     let seen = script.seen().into_iter().skip(before);
     let hosts = seen.map(|seen| (seen.request.uri().host().unwrap().to_owned(), line(&seen))).collect();
     (metrics, hosts)
@@ -95,5 +97,5 @@ async fn a_base_url_may_have_a_path_of_its_own() {
         healthy(&inner)
     });
     let settings = Settings { base_url: "http://127.0.0.1:4010/umbrella/".parse().unwrap(), ..settings() };
-    assert!(client_with(&script, &settings).fleet(scheduled(), &[], true, None).await.is_ok());
+    assert!(client_with(&script, &settings).fleet(scheduled(), &[], None).await.is_ok());
 }

@@ -12,8 +12,8 @@ use crate::http::script::reply_with;
 async fn the_organization_stands_on_the_token_request_only() {
     let script = service(|_, _, _| None);
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], true, None).await.unwrap();
-    umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await;
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
+    umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await.unwrap();
     let mut tokens = Vec::new();
     for seen in script.seen() {
         let organization = header(&seen, "x-umbrella-orgid").map(str::to_owned);
@@ -49,9 +49,10 @@ async fn the_organization_stands_on_the_token_request_only() {
 async fn without_its_own_token_an_organization_is_unread_and_asked_nothing(#[case] answer: Reply) {
     let script = service(move |_, request, _| asked_organization(request).map(|_| answer.clone()));
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
     let before = script.seen().len();
-    let metrics = umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await;
+    let metrics =
+        umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await.unwrap();
     let Reading::Unread(unread) = metrics.networks else { panic!("read") };
     assert_eq!(unread.reason, Reason::ReportUnread);
     assert!(unread.sentence.contains("token"), "{}", unread.sentence);
@@ -67,7 +68,7 @@ async fn without_its_own_token_an_organization_is_unread_and_asked_nothing(#[cas
 #[tokio::test(start_paused = true)]
 async fn a_token_that_is_no_longer_taken_is_renewed_once(#[case] answer: Reply) {
     let script = service(move |number, _, _| (number == 1).then(|| answer.clone()));
-    client(&script).fleet(scheduled(), &[], false, None).await.unwrap();
+    client(&script).fleet(scheduled(), &[], None).await.unwrap();
     assert_eq!(
         paths(&script, 0)[..4],
         [
@@ -86,7 +87,7 @@ async fn a_token_that_is_no_longer_taken_is_renewed_once(#[case] answer: Reply) 
 async fn a_refused_key_ends_the_run(#[case] refuses: fn(&str) -> bool, #[case] expected: &str) {
     let script =
         service(move |_, _, line| refuses(line).then(|| reply(401, r#"{"message":"Unauthorized"}"#)));
-    let error = client(&script).fleet(scheduled(), &[], false, None).await.unwrap_err();
+    let error = client(&script).fleet(scheduled(), &[], None).await.unwrap_err();
     assert!(matches!(error, UmbrellaError::Credentials { .. }) && error.is_refusal(), "{error}");
     assert!(error.to_string().contains(expected) && error.to_string().contains("HTTP 401"), "{error}");
     assert!(script.seen().len() <= 6);
@@ -98,7 +99,7 @@ async fn a_refused_key_ends_the_run(#[case] refuses: fn(&str) -> bool, #[case] e
 #[tokio::test(start_paused = true)]
 async fn a_report_that_refuses_even_a_fresh_token_costs_itself_only(
     #[case] answer: Reply,
-    #[values("consoles", "deployments", "categories", "requests-by-org")] report: &'static str,
+    #[values("consoles", "deployments", "requests-by-org")] report: &'static str,
     #[values(CustomerSource::Auto, CustomerSource::Mapping)] customers: CustomerSource,
 ) {
     let script = service(move |_, _, line| {
@@ -106,7 +107,7 @@ async fn a_report_that_refuses_even_a_fresh_token_costs_itself_only(
     });
     let umbrella = client_with(&script, &Settings { customers, ..settings() });
     let mapped = [organization(QUIET), organization(BUSY)];
-    let fleet = umbrella.fleet(scheduled(), &mapped, true, None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &mapped, None).await.unwrap();
     assert!(fleet.customers.is_complete());
     assert_eq!(fleet.console.is_none(), report == "consoles");
     assert_eq!(fleet.deployments_problem().is_some(), report == "deployments");
@@ -123,7 +124,7 @@ async fn a_key_that_is_refused_ends_a_run_without_a_customer_list_too() {
     let script = service(|_, _, line| line.contains("token").then(|| reply(401, "")));
     let settings = Settings { customers: CustomerSource::Mapping, ..settings() };
     let mapped = [organization(QUIET)];
-    let error = client_with(&script, &settings).fleet(scheduled(), &mapped, true, None).await.unwrap_err();
+    let error = client_with(&script, &settings).fleet(scheduled(), &mapped, None).await.unwrap_err();
     assert!(matches!(error, UmbrellaError::Credentials { .. }), "{error}");
     assert_eq!(script.seen().len(), 1);
 }
@@ -133,7 +134,7 @@ async fn a_key_that_is_revoked_between_two_reports_ends_the_run() {
     let script = service(|number, _, line| {
         (line.contains("deployments") || number > 3 && line.contains("token")).then(|| reply(401, ""))
     });
-    let error = client(&script).fleet(scheduled(), &[], true, None).await.unwrap_err();
+    let error = client(&script).fleet(scheduled(), &[], None).await.unwrap_err();
     assert!(matches!(error, UmbrellaError::Credentials { .. }), "{error}");
 }
 
@@ -144,7 +145,7 @@ async fn a_key_that_is_revoked_between_two_reports_ends_the_run() {
 #[tokio::test(start_paused = true)]
 async fn a_token_endpoint_that_does_not_work_says_nothing_about_the_key(#[case] status: u16) {
     let script = service(move |_, _, line| line.contains("token").then(|| reply(status, "")));
-    let error = client(&script).fleet(scheduled(), &[], false, None).await.unwrap_err();
+    let error = client(&script).fleet(scheduled(), &[], None).await.unwrap_err();
     assert!(matches!(error, UmbrellaError::Unavailable { .. }) && !error.is_refusal(), "{error}");
 }
 
@@ -152,9 +153,10 @@ async fn a_token_endpoint_that_does_not_work_says_nothing_about_the_key(#[case] 
 async fn a_report_that_refuses_a_fresh_token_costs_itself_where_others_were_answered() {
     let script = service(|_, _, line| line.contains("/total-requests").then(|| reply(401, "")));
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
     let before = script.seen().len();
-    let metrics = umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await;
+    let metrics =
+        umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await.unwrap();
     let Reading::Unread(unread) = metrics.month.queries else { panic!("read") };
     assert_eq!(unread.reason, Reason::ReportUnread);
     assert!(metrics.agents.read().is_some() && metrics.month.top_categories.read().is_some());
@@ -165,9 +167,10 @@ async fn a_report_that_refuses_a_fresh_token_costs_itself_where_others_were_answ
 async fn a_fresh_token_that_is_refused_at_first_costs_its_organization_only() {
     let script = service(|_, _, line| line.contains("/top-identities").then(|| reply(401, "")));
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
     let before = script.seen().len();
-    let metrics = umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await;
+    let metrics =
+        umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await.unwrap();
     assert!(metrics.agents.read().is_none() && metrics.month.top_categories.read().is_none());
     assert_eq!(
         paths(&script, before),
@@ -178,7 +181,8 @@ async fn a_fresh_token_that_is_refused_at_first_costs_its_organization_only() {
             "GET /reports/v2/top-identities"
         ]
     );
-    let other = umbrella.visit(&fleet, &organization(QUIET), &needs(Some(october()))).metrics().await;
+    let other =
+        umbrella.visit(&fleet, &organization(QUIET), &needs(Some(october()))).metrics().await.unwrap();
     assert!(other.month.queries.read().is_some());
 }
 
@@ -188,9 +192,10 @@ async fn a_bad_request_that_is_not_about_the_token_renews_nothing() {
         line.contains("total-requests").then(|| reply(400, r#"{"message":"Bad request"}"#))
     });
     let umbrella = client(&script);
-    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
     let before = script.seen().len();
-    let metrics = umbrella.visit(&fleet, &organization(QUIET), &needs(Some(october()))).metrics().await;
+    let metrics =
+        umbrella.visit(&fleet, &organization(QUIET), &needs(Some(october()))).metrics().await.unwrap();
     assert!(metrics.month.queries.read().is_none() && metrics.month.malware.read().is_some());
     assert_eq!(paths(&script, before).iter().filter(|path| path.contains("token")).count(), 1);
 }
@@ -201,7 +206,7 @@ async fn a_token_is_renewed_before_it_ends() {
     let umbrella = client(&script);
     for (after_s, tokens) in [(0, 1), (3500, 1), (100, 2)] {
         tokio::time::advance(Duration::from_secs(after_s)).await;
-        umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+        umbrella.fleet(scheduled(), &[], None).await.unwrap();
         assert_eq!(paths(&script, 0).iter().filter(|path| path.contains("token")).count(), tokens);
     }
 }
@@ -211,9 +216,9 @@ async fn whoever_needs_a_token_meanwhile_waits_for_the_one_renewal() {
     let script = Script::slow(Duration::from_secs(2), |_, request| healthy(request));
     let umbrella = client(&script);
     let (first, second, third) = tokio::join!(
-        umbrella.fleet(scheduled(), &[], false, None),
-        umbrella.fleet(scheduled(), &[], false, None),
-        umbrella.fleet(scheduled(), &[], false, None),
+        umbrella.fleet(scheduled(), &[], None),
+        umbrella.fleet(scheduled(), &[], None),
+        umbrella.fleet(scheduled(), &[], None),
     );
     assert!(first.is_ok() && second.is_ok() && third.is_ok());
     assert_eq!(paths(&script, 0).iter().filter(|path| path.contains("token")).count(), 1);
@@ -224,9 +229,9 @@ async fn tokens_keep_to_their_budget() {
     let script = service(|_, _, _| None);
     let limits = Limits { token_per_minute: 2, ..settings().limits };
     let umbrella = client_with(&script, &Settings { limits, ..settings() });
-    let fleet = umbrella.fleet(scheduled(), &[], false, None).await.unwrap();
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
     for id in 1..=4 {
-        umbrella.visit(&fleet, &organization(OrgId(id)), &needs(None)).metrics().await;
+        umbrella.visit(&fleet, &organization(OrgId(id)), &needs(None)).metrics().await.unwrap();
     }
     let at: Vec<_> = script
         .seen()

@@ -1,0 +1,121 @@
+//! Asks Umbrella about one organization after the other, and says what their records should say.
+
+use std::collections::BTreeMap;
+
+use tokio::time::Instant;
+
+use super::prepare::Job;
+use super::surroundings::Surroundings;
+use crate::domain::answer::Alteration;
+use crate::domain::field::{FieldMap, Group};
+use crate::domain::ids::{OrgId, PsaId, RecordId};
+use crate::domain::metrics::{Metrics, MonthMetrics, Unread};
+use crate::domain::waiver::Rule;
+use crate::http::Exchange;
+use crate::plan::{Informed, SecondSource, falls};
+use crate::resolve::{ResolvedLine, Target};
+use crate::store::{MonthCounts, MonthMemory, StateError};
+use crate::translate::{Desired, Format, translate};
+use crate::umbrella::{Fleet, Needs, Umbrella, Visit, ZeroCheck};
+
+/// What asking about organizations needs.
+pub(super) struct Inquiry<'a, E> {
+    pub(super) umbrella: &'a Umbrella<E>,
+    pub(super) surroundings: &'a Surroundings<'a>,
+    pub(super) job: &'a Job,
+    pub(super) fleet: &'a Fleet,
+    pub(super) read_until: Instant,
+    pub(super) memory: MonthMemory<'a>,
+    pub(super) altered: BTreeMap<RecordId, Vec<Alteration>>,
+}
+
+impl<E: Exchange> Inquiry<'_, E> {
+    /// What is to be known about a line, and what was counted at its organization as far as nobody doubts it.
+    pub(super) async fn inform(
+        &self,
+        line: ResolvedLine,
+    ) -> Result<(Informed, Option<(OrgId, PsaId, MonthCounts)>), StateError> {
+        let Some(target) = &line.target else {
+            return Ok((Informed::left_alone(line), None));
+        };
+        let needs = Needs {
+            scheduled: self.job.scheduled,
+            month: target.window,
+            memory: &self.memory,
+            deadline: Some(self.read_until),
+            mapping_package: line.line.package.as_deref(),
+            mapping_seats: line.line.seats,
+        };
+        let mut visit = self.umbrella.visit(self.fleet, &target.organization, &needs);
+        let mut metrics = visit.metrics().await?;
+        if target.window.is_none() {
+            let why = Unread::report("ConnectWise does not say when the record was created");
+            metrics.month = MonthMetrics::unread(&why);
+        }
+        let desired = self.translate(target, &metrics);
+        let second_sources = self.second_sources(target, &desired, &mut visit).await;
+        if let (Some(SecondSource::DoesNot { .. }), Some(window)) =
+            (second_sources.get(&Group::Month), target.window)
+        {
+            // What is held back shall not be what the month is known for: the next run asks again.
+            self.memory.doubt(target.organization.id, window).await?;
+        }
+        self.surroundings.progress.advance();
+        let counts = counts(&metrics, &second_sources);
+        let counts = (line.line.external_id, line.line.psa_id.clone(), counts);
+        let record = target.record.as_ref();
+        let altered = record.and_then(|record| self.altered.get(&record.id)).cloned().unwrap_or_default();
+        Ok((Informed { line, desired: Some(desired), second_sources, altered }, Some(counts)))
+    }
+
+    fn translate(&self, target: &Target, metrics: &Metrics) -> FieldMap<Desired> {
+        let record = &self.surroundings.config.record;
+        let format = Format {
+            top_n: record.top_n,
+            threat_count: record.threat_count,
+            answer_chars_max: record.max_answer_chars,
+        };
+        translate(target.organization.id, metrics, &format)
+    }
+
+    /// Checks every guarded number that fell to 0 against a second source, where the guard would hold it back.
+    async fn second_sources(
+        &self,
+        target: &Target,
+        desired: &FieldMap<Desired>,
+        visit: &mut Visit<'_, E>,
+    ) -> BTreeMap<Group, SecondSource> {
+        let mut second_sources = BTreeMap::new();
+        if !self.surroundings.config.guards.hold_zero_drop || self.job.waivers.allow(Rule::ValueFellToZero) {
+            return second_sources;
+        }
+        for group in falls(target.record.as_ref(), desired) {
+            second_sources.insert(group, second_source(visit.confirm_zero(group).await));
+        }
+        second_sources
+    }
+}
+
+fn second_source(check: ZeroCheck) -> SecondSource {
+    match check {
+        ZeroCheck::Confirmed => SecondSource::Confirms,
+        ZeroCheck::Contradicted { number } => {
+            SecondSource::DoesNot { sentence: format!("a second report says {number}") }
+        }
+        ZeroCheck::Unknown(unread) => SecondSource::DoesNot { sentence: unread.sentence },
+    }
+}
+
+/// The counts of an organization, without those that a guard holds back.
+fn counts(metrics: &Metrics, second_sources: &BTreeMap<Group, SecondSource>) -> MonthCounts {
+    let is_doubted = |group| matches!(second_sources.get(&group), Some(SecondSource::DoesNot { .. }));
+    let networks = metrics.networks.read().filter(|_| !is_doubted(Group::Networks));
+    let agents = metrics.agents.read().filter(|_| !is_doubted(Group::Agents));
+    MonthCounts {
+        seats: metrics.seats.read().copied().filter(|_| !is_doubted(Group::Seats)),
+        networks_total: networks.map(|networks| networks.total),
+        networks_active: networks.map(|networks| networks.active),
+        agents_deployed: agents.map(|agents| agents.total),
+        agents_active: agents.map(|agents| agents.active),
+    }
+}

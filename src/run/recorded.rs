@@ -1,0 +1,103 @@
+//! A run that may write: it has the lease, and is in the history.
+
+use chrono::{DateTime, Utc};
+use tracing::warn;
+
+use super::error::RunError;
+use super::report::Calls;
+use super::surroundings::{Surroundings, state};
+use crate::domain::ids::RunId;
+use crate::http::Traffic;
+use crate::plan::Counts;
+use crate::store::{CallCount, CallCounts, Ended, Journal, Lease, NewRun, State};
+
+/// A run that has the lease and is in the history.
+pub(super) struct Recorded<'a> {
+    surroundings: &'a Surroundings<'a>,
+    lease: Lease,
+}
+
+/// What the history says about a run that came to an end.
+pub(super) struct Summary {
+    /// How it ended, in one word.
+    pub(super) outcome: &'static str,
+    /// Why it did not end as it should.
+    pub(super) problem: Option<String>,
+    /// Mapping lines by bucket.
+    pub(super) counts: Counts,
+}
+
+impl<'a> Recorded<'a> {
+    /// Opens the state, takes the lease, and notes that the run begins. Nothing has been asked of either service by then.
+    pub(super) async fn begin(
+        surroundings: &'a Surroundings<'a>,
+        command: &'static str,
+        scheduled: DateTime<Utc>,
+    ) -> Result<Self, RunError> {
+        let Surroundings { clock, run: id, stop, .. } = *surroundings;
+        let state = state(surroundings.config).await?;
+        let lease = Lease::acquire(&state, id, clock, stop).await?;
+        state.begin_run(&NewRun { id, command, scheduled, started_at: clock.now() }).await?;
+        Ok(Self { surroundings, lease })
+    }
+
+    pub(super) fn run(&self) -> RunId {
+        self.lease.run()
+    }
+
+    pub(super) fn state(&self) -> &State {
+        self.lease.state()
+    }
+
+    pub(super) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    pub(super) fn journal(&self) -> Journal<'_> {
+        Journal::new(&self.lease, self.surroundings.clock)
+    }
+
+    /// Does the run's work while the lease is renewed, and notes how it ended.
+    ///
+    /// That the end cannot be noted changes nothing about it: a person is told, and the next run takes the lease over.
+    pub(super) async fn carry_out<T>(
+        self,
+        work: impl AsyncFnOnce(&Self) -> Result<T, RunError>,
+        summary: impl FnOnce(&T) -> Summary,
+        calls: impl FnOnce() -> Calls,
+    ) -> Result<T, RunError> {
+        let done = self.lease.kept(work(&self)).await;
+        let Summary { outcome, problem, counts } = match &done {
+            Ok(done) => summary(done),
+            Err(error) => Summary {
+                outcome: error.exit().outcome(),
+                problem: Some(error.to_string()),
+                counts: Counts::new(),
+            },
+        };
+        let clock = self.surroundings.clock;
+        let ended = Ended {
+            finished_at: clock.now(),
+            outcome,
+            problem,
+            counts: counts.iter().map(|(bucket, count)| (bucket.name().to_owned(), *count as u64)).collect(),
+            calls: call_counts(&calls()),
+        };
+        let noted = self.state().finish_run(self.run(), &ended).await;
+        let keep_days = self.surroundings.config.history.keep_days;
+        let pruned = self.state().prune(self.run(), ended.finished_at, keep_days).await;
+        if let Err(error) = noted.and(pruned).and(self.lease.release().await) {
+            warn!(%error, "the end of the run is not in the history");
+        }
+        done
+    }
+}
+
+fn call_counts(calls: &Calls) -> CallCounts {
+    let count = |traffic: &Traffic| CallCount {
+        requests: traffic.requests(),
+        repeated: traffic.retries,
+        unsuccessful: traffic.refused + traffic.failed + traffic.unanswered,
+    };
+    CallCounts { umbrella: count(&calls.umbrella), connectwise: count(&calls.connectwise) }
+}

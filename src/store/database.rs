@@ -1,0 +1,231 @@
+//! The database behind the state: SQLite in a file or in memory, or PostgreSQL, through one SQL text.
+//!
+//! Statements run on a thread for blocking work. A caller that goes away never breaks one off in the middle, and under a paused clock
+//! time stands still until the database has answered.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, AnyPool, SqlSafeStr as _};
+use url::Url;
+
+use super::error::StateError;
+use crate::secret::Secret;
+
+/// How long to wait for a connection; SQLite waits as long for a lock on its file.
+const ACQUIRE_MAX: Duration = Duration::from_secs(30);
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "state", include_str!("migrations/0001_state.sql"))];
+
+/// Where the state is kept.
+#[derive(Clone)]
+pub enum Place<'a> {
+    /// In memory: it ends with the value.
+    Memory,
+    /// In a SQLite file.
+    File(&'a Path),
+    /// In a PostgreSQL database, with its credentials.
+    Server(&'a Secret),
+}
+
+/// What may be done with a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Reads only; nothing is created.
+    Read,
+    /// Everything.
+    Write,
+}
+
+/// An open database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Database {
+    pool: AnyPool,
+    place: Arc<str>,
+}
+
+impl Place<'_> {
+    /// As a person may see it: without credentials.
+    fn shown(&self) -> String {
+        match self {
+            Self::Memory => "in memory".to_owned(),
+            Self::File(path) => path.display().to_string(),
+            Self::Server(url) => match Url::parse(url.expose()) {
+                Ok(url) => {
+                    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+                }
+                Err(_) => "at `state.url`".to_owned(),
+            },
+        }
+    }
+
+    fn url(&self, access: Access) -> Result<String, String> {
+        match self {
+            Self::Memory => Ok("sqlite::memory:".to_owned()),
+            Self::File(path) => {
+                let path = path.to_str().ok_or("its path is no text in UTF-8")?;
+                let path = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+                let mode = if access == Access::Read { "ro" } else { "rwc" };
+                Ok(format!("sqlite://{path}?mode={mode}"))
+            }
+            Self::Server(url) => Ok(url.expose().to_owned()),
+        }
+    }
+}
+
+impl Database {
+    /// Opens the database. Nothing is checked yet, and nothing migrated.
+    pub(super) async fn open(place: &Place<'_>, access: Access) -> Result<Self, StateError> {
+        install_default_drivers();
+        let shown: Arc<str> = place.shown().into();
+        let unusable = |why: String| StateError::Unusable { place: shown.to_string(), why };
+        let url = place.url(access).map_err(unusable)?;
+        if let (Access::Write, Place::File(path)) = (access, place) {
+            make_private(path).map_err(|error| unusable(error.to_string()))?;
+        }
+        let is_server = matches!(place, Place::Server(_));
+        let options = AnyPoolOptions::new()
+            // One statement at a time: SQLite has one writer, and a run waits for Umbrella and not for the state.
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_MAX)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .after_connect(move |connection, _| {
+                Box::pin(async move { set_up(connection, is_server, access).await })
+            });
+        let connected = blocking(async move || options.connect(&url).await).await;
+        let pool = connected.map_err(|error| unusable(describe(&error)))?;
+        Ok(Self { pool, place: shown })
+    }
+
+    /// Runs statements to their end.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        statements: impl AsyncFnOnce(&AnyPool) -> Result<T, sqlx::Error> + Send + 'static,
+    ) -> Result<T, StateError> {
+        let pool = self.pool.clone();
+        blocking(async move || statements(&pool).await).await.map_err(|error| self.unusable(&error))
+    }
+
+    /// Brings the schema up to date.
+    pub(super) async fn migrate(&self) -> Result<(), StateError> {
+        let pool = self.pool.clone();
+        let migrated = blocking(async move || migrator().run(&pool).await).await;
+        match migrated {
+            Err(MigrateError::VersionMissing(version)) => Err(self.newer(version)),
+            migrated => migrated.map_err(|error| self.unusable_because(error.to_string())),
+        }
+    }
+
+    /// Which schema the database has; `None` where it has none.
+    pub(super) async fn schema(&self) -> Result<Option<i64>, StateError> {
+        let pool = self.pool.clone();
+        let newest = "SELECT MAX(version) FROM _sqlx_migrations";
+        let found =
+            blocking(async move || sqlx::query_scalar::<_, Option<i64>>(newest).fetch_one(&pool).await);
+        match found.await {
+            Err(error) if is_missing_table(&error) => Ok(None),
+            found => found.map_err(|error| self.unusable(&error)),
+        }
+    }
+
+    /// Refuses a damaged file before anything relies on it.
+    pub(super) async fn check(&self) -> Result<(), StateError> {
+        let checked = self.run(async |pool| {
+            let is_sqlite = pool.acquire().await?.backend_name() == SQLITE;
+            if !is_sqlite {
+                return Ok("ok".to_owned());
+            }
+            sqlx::query_scalar::<_, String>("PRAGMA quick_check(1)").fetch_one(pool).await
+        });
+        match checked.await?.as_str() {
+            "ok" => Ok(()),
+            damage => Err(self.unusable_because(damage.to_owned())),
+        }
+    }
+
+    pub(super) fn newer(&self, version: i64) -> StateError {
+        StateError::Newer { place: self.place.to_string(), version, known: newest_schema() }
+    }
+
+    /// What is stored cannot be read as what it should be.
+    pub(super) fn unreadable(&self, what: &str) -> StateError {
+        self.unusable_because(format!("{what} cannot be read"))
+    }
+
+    fn unusable(&self, error: &sqlx::Error) -> StateError {
+        self.unusable_because(describe(error))
+    }
+
+    fn unusable_because(&self, why: String) -> StateError {
+        StateError::Unusable { place: self.place.to_string(), why }
+    }
+}
+
+const SQLITE: &str = "SQLite";
+
+/// The newest schema that this version knows.
+pub(super) fn newest_schema() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, ..)| *version)
+}
+
+fn migrator() -> Migrator {
+    let migration = |(version, name, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, (*sql).into_sql_str(), false)
+    };
+    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
+}
+
+/// What each connection begins with.
+async fn set_up(connection: &mut AnyConnection, is_server: bool, access: Access) -> Result<(), sqlx::Error> {
+    let statement = match (is_server, access) {
+        // What `history forget` removes shall not stay in free pages of the file.
+        (false, Access::Write) => "PRAGMA secure_delete = ON",
+        (true, Access::Read) => "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+        _ => return Ok(()),
+    };
+    sqlx::raw_sql(statement).execute(connection).await.map(drop)
+}
+
+/// The state is for its owner only. What another umask or a copy left open is closed.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(PRIVATE))?;
+    drop(file);
+    Ok(())
+}
+
+#[cfg(unix)]
+const PRIVATE: u32 = 0o600;
+
+/// Runs `statements` on a thread for blocking work, and waits for their end.
+async fn blocking<T: Send + 'static>(statements: impl AsyncFnOnce() -> T + Send + 'static) -> T {
+    let runtime = tokio::runtime::Handle::current();
+    match tokio::task::spawn_blocking(move || runtime.block_on(statements())).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn is_missing_table(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| {
+        // PostgreSQL: undefined_table. SQLite has one code for many errors.
+        error.code().as_deref() == Some("42P01") || error.message().starts_with("no such table")
+    })
+}
+
+/// In the database's own words where there are some.
+fn describe(error: &sqlx::Error) -> String {
+    match error.as_database_error() {
+        Some(error) => error.message().to_owned(),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,108 @@
+//! What the state gives up: by age, and on a person's word.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::AnyPool;
+
+use super::error::StateError;
+use super::journal::{WriteKind, WriteState, signed};
+use super::{State, StateReader, time};
+use crate::domain::ids::{OrgId, RunId};
+
+/// How long monthly values are kept at least: as long as Umbrella keeps what they count, and some days.
+const MONTHS_KEEP: TimeDelta = TimeDelta::days(800);
+
+/// What was removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Writes, with their old and new answers.
+    pub writes: u64,
+    /// Answers on windows, and counts.
+    pub months: u64,
+}
+
+impl State {
+    /// Removes what is older than `keep_days`, and what a later run made superfluous: of the writes that renewed Last Updated only, those
+    /// of `run` stay.
+    ///
+    /// # Errors
+    /// Where the state cannot be written.
+    pub async fn prune(&self, run: RunId, now: DateTime<Utc>, keep_days: u32) -> Result<(), StateError> {
+        let history = TimeDelta::days(i64::from(keep_days));
+        let (runs_until, months_until) = (now - history, now - history.max(MONTHS_KEEP));
+        let (tenant, run) = (self.0.tenant.clone(), run.to_string());
+        let prune = async move |pool: &AnyPool| {
+            let mut transaction = pool.begin().await?;
+            let touches = "DELETE FROM writes WHERE kind = $1 AND state = $2 AND run_id <> $3 AND org_id IN \
+                           (SELECT org_id FROM writes WHERE run_id = $3) \
+                           AND run_id IN (SELECT run_id FROM runs WHERE tenant = $4)";
+            let query = sqlx::query(touches).bind(WriteKind::Touch.word()).bind(WriteState::Done.word());
+            query.bind(&run).bind(&tenant).execute(&mut *transaction).await?;
+            let writes = "DELETE FROM writes WHERE run_id IN \
+                          (SELECT run_id FROM runs WHERE tenant = $1 AND started_at < $2)";
+            let runs = "DELETE FROM runs WHERE tenant = $1 AND started_at < $2";
+            for old in [writes, runs] {
+                let query = sqlx::query(old).bind(&tenant).bind(time::written(runs_until));
+                query.execute(&mut *transaction).await?;
+            }
+            let day = months_until.format("%Y-%m-%d").to_string();
+            sqlx::query("DELETE FROM month_answers WHERE to_day < $1")
+                .bind(&day)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query("DELETE FROM month_counts WHERE month < $1")
+                .bind(&day[..7])
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await
+        };
+        self.0.database.run(prune).await
+    }
+
+    /// Removes everything about a company: its writes, and the monthly values of `organizations`.
+    ///
+    /// # Errors
+    /// Where the state cannot be written.
+    pub async fn forget(&self, psa_key: &str, organizations: Vec<OrgId>) -> Result<Forgotten, StateError> {
+        let (tenant, psa_key) = (self.0.tenant.clone(), psa_key.to_owned());
+        let forget = async move |pool: &AnyPool| {
+            let mut transaction = pool.begin().await?;
+            let writes = "DELETE FROM writes WHERE psa_key = $1 \
+                          AND run_id IN (SELECT run_id FROM runs WHERE tenant = $2)";
+            let query = sqlx::query(writes).bind(psa_key).bind(&tenant);
+            let mut forgotten =
+                Forgotten { writes: query.execute(&mut *transaction).await?.rows_affected(), months: 0 };
+            for organization in organizations {
+                let id = signed(organization.0);
+                let altered = "DELETE FROM altered_answers WHERE tenant = $1 AND org_id = $2";
+                sqlx::query(altered).bind(&tenant).bind(id).execute(&mut *transaction).await?;
+                for months in [
+                    "DELETE FROM month_answers WHERE org_id = $1",
+                    "DELETE FROM month_counts WHERE org_id = $1",
+                ] {
+                    let removed = sqlx::query(months).bind(id).execute(&mut *transaction).await?;
+                    forgotten.months += removed.rows_affected();
+                }
+            }
+            transaction.commit().await?;
+            Ok(forgotten)
+        };
+        self.0.database.run(forget).await
+    }
+}
+
+impl StateReader {
+    /// The organizations that the state knows under a company's PSA ID.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn organizations_of(&self, psa_key: &str) -> Result<Vec<OrgId>, StateError> {
+        let psa_key = psa_key.to_owned();
+        let select = "SELECT org_id FROM writes WHERE psa_key = $1 UNION \
+                      SELECT org_id FROM month_counts WHERE psa_key = $1 ORDER BY 1";
+        let rows = async move |pool: &AnyPool| {
+            sqlx::query_scalar::<_, i64>(select).bind(psa_key).fetch_all(pool).await
+        };
+        let ids = self.database.run(rows).await?;
+        Ok(ids.into_iter().map(|id| OrgId(id.cast_unsigned())).collect())
+    }
+}

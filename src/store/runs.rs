@@ -1,0 +1,190 @@
+//! The history of runs.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::any::AnyRow;
+use sqlx::{AnyPool, Row as _};
+
+use super::error::StateError;
+use super::{State, StateReader, time};
+use crate::domain::ids::RunId;
+
+/// A run that begins.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// The command that it carries out.
+    pub command: &'static str,
+    /// The instant that it is for.
+    pub scheduled: DateTime<Utc>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// When.
+    pub finished_at: DateTime<Utc>,
+    /// How, in one word.
+    pub outcome: &'static str,
+    /// Why it did not end as it should, for a person.
+    pub problem: Option<String>,
+    /// Mapping lines by bucket.
+    pub counts: BTreeMap<String, u64>,
+    /// Requests that it took.
+    pub calls: CallCounts,
+}
+
+/// Requests to both services.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallCounts {
+    /// To Umbrella.
+    pub umbrella: CallCount,
+    /// To ConnectWise.
+    pub connectwise: CallCount,
+}
+
+/// Requests to one service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallCount {
+    /// All of them.
+    pub requests: u64,
+    /// How many were repetitions.
+    pub repeated: u64,
+    /// How many were refused, failed, or got no answer.
+    pub unsuccessful: u64,
+}
+
+/// A run as the history has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its id.
+    pub id: RunId,
+    /// The command that it carried out.
+    pub command: String,
+    /// The version of psasync.
+    pub version: String,
+    /// The instant that it was for.
+    pub scheduled: DateTime<Utc>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended; `None` while it runs, and for one that died.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How it ended, in one word.
+    pub outcome: Option<String>,
+    /// Why it did not end as it should.
+    pub problem: Option<String>,
+    /// Mapping lines by bucket.
+    pub counts: BTreeMap<String, u64>,
+    /// Requests that it took.
+    pub calls: CallCounts,
+}
+
+/// Outcomes of runs that did everything that they were to do. The answers of any other are taken up by the next run of that day.
+pub(super) const CARRIED_OUT: [&str; 2] = ["done", "degraded"];
+
+const COLUMNS: &str = "SELECT run_id, command, version, scheduled_at, started_at, finished_at, outcome, problem, counts, calls FROM runs";
+
+impl State {
+    /// Notes that a run begins.
+    ///
+    /// # Errors
+    /// Where the state cannot be written.
+    pub async fn begin_run(&self, run: &NewRun) -> Result<(), StateError> {
+        let (id, tenant, command) = (run.id.to_string(), self.0.tenant.clone(), run.command);
+        let (scheduled, started) = (time::written(run.scheduled), time::written(run.started_at));
+        let insert = "INSERT INTO runs (run_id, tenant, command, version, scheduled_at, started_at) \
+                      VALUES ($1, $2, $3, $4, $5, $6)";
+        let begin = async move |pool: &AnyPool| {
+            let query = sqlx::query(insert).bind(id).bind(tenant).bind(command).bind(crate::VERSION);
+            query.bind(scheduled).bind(started).execute(pool).await.map(drop)
+        };
+        self.0.database.run(begin).await
+    }
+
+    /// Notes how a run ended.
+    ///
+    /// # Errors
+    /// Where the state cannot be written.
+    pub async fn finish_run(&self, id: RunId, ended: &Ended) -> Result<(), StateError> {
+        let (id, outcome, problem) = (id.to_string(), ended.outcome, ended.problem.clone());
+        let finished = time::written(ended.finished_at);
+        let (counts, calls) = (json(&ended.counts), json(&ended.calls));
+        let update = "UPDATE runs SET finished_at = $2, outcome = $3, problem = $4, counts = $5, calls = $6 \
+                      WHERE run_id = $1";
+        let finish = async move |pool: &AnyPool| {
+            let query = sqlx::query(update).bind(id).bind(finished).bind(outcome).bind(problem);
+            query.bind(counts).bind(calls).execute(pool).await.map(drop)
+        };
+        self.0.database.run(finish).await
+    }
+}
+
+impl StateReader {
+    /// The runs of this tenant, the latest first, at most `limit`.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn runs(&self, limit: u32) -> Result<Vec<RunRow>, StateError> {
+        let tenant = self.tenant.clone();
+        let select = sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE tenant = $1 ORDER BY started_at DESC, run_id DESC LIMIT $2"
+        ));
+        let rows = async move |pool: &AnyPool| {
+            sqlx::query(select).bind(tenant).bind(i64::from(limit)).fetch_all(pool).await
+        };
+        self.run_rows(self.database.run(rows).await?)
+    }
+
+    /// The runs whose id begins with `prefix`; at most two, which are enough to say that it is ambiguous.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn runs_named(&self, prefix: &str) -> Result<Vec<RunRow>, StateError> {
+        let (tenant, prefix) = (self.tenant.clone(), prefix.to_lowercase());
+        let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
+        let select = sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE tenant = $1 AND SUBSTR(run_id, 1, CAST($2 AS INTEGER)) = $3 ORDER BY run_id LIMIT 2"
+        ));
+        let rows = async move |pool: &AnyPool| {
+            sqlx::query(select).bind(tenant).bind(length).bind(prefix).fetch_all(pool).await
+        };
+        self.run_rows(self.database.run(rows).await?)
+    }
+
+    fn run_rows(&self, rows: Vec<AnyRow>) -> Result<Vec<RunRow>, StateError> {
+        let read: Option<Vec<_>> = rows.iter().map(run_row).collect();
+        read.ok_or_else(|| self.database.unreadable("a run"))
+    }
+}
+
+fn run_row(row: &AnyRow) -> Option<RunRow> {
+    let text = |column: &str| row.try_get::<String, _>(column).ok();
+    let maybe = |column: &str| row.try_get::<Option<String>, _>(column).ok();
+    Some(RunRow {
+        id: RunId::parse(&text("run_id")?)?,
+        command: text("command")?,
+        version: text("version")?,
+        scheduled: time::read(&text("scheduled_at")?)?,
+        started_at: time::read(&text("started_at")?)?,
+        finished_at: maybe("finished_at")?.and_then(|at| time::read(&at)),
+        outcome: maybe("outcome")?,
+        problem: maybe("problem")?,
+        counts: parsed(maybe("counts")?)?,
+        calls: parsed(maybe("calls")?)?,
+    })
+}
+
+/// What is not there is the default; what cannot be read is `None`.
+fn parsed<T: Default + for<'de> Deserialize<'de>>(text: Option<String>) -> Option<T> {
+    text.map_or_else(|| Some(T::default()), |text| serde_json::from_str(&text).ok())
+}
+
+/// Texts, numbers and lists of them: there is nothing in these values that JSON cannot say.
+pub(super) fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
