@@ -6,6 +6,7 @@ mod answers;
 mod calls;
 mod customers;
 mod guards;
+mod kills;
 mod matching;
 mod openapi;
 mod planning;

@@ -33,6 +33,7 @@ use serde_json::Value;
 use simulator::world::Configuration;
 use simulator::{Fault, Logged, Service, Settings, Severed, Simulation, World};
 use tempfile::TempDir;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -53,6 +54,36 @@ pub(crate) struct Network {
     sent: Mutex<Vec<Request<Bytes>>>,
     hook: Mutex<Option<Hook>>,
     alteration: Mutex<Option<Alteration>>,
+    death: Mutex<Option<Death>>,
+    killed: Notify,
+}
+
+/// The request at which the process that sends it is killed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Death {
+    /// How many requests go before it.
+    pub(crate) after: usize,
+    /// Whether the service still carries it out.
+    pub(crate) arrives: bool,
+}
+
+impl Network {
+    /// Whether the process dies with this request, and whether the request still arrives.
+    fn dies(&self) -> Option<bool> {
+        let mut death = self.death.lock().unwrap();
+        let Death { after, arrives } = death.as_mut()?;
+        match after.checked_sub(1) {
+            Some(left) => {
+                *after = left;
+                None
+            }
+            None => {
+                let arrives = *arrives;
+                *death = None;
+                Some(arrives)
+            }
+        }
+    }
 }
 
 impl Exchange for Network {
@@ -68,8 +99,18 @@ impl Exchange for Network {
             "api-na.myconnectwise.net" | "na.myconnectwise.net" => self.simulation.connectwise(),
             _ => return Err(ExchangeError::Unresolved { host, detail: "no such host".into() }),
         };
+        let dies = self.dies();
+        if dies == Some(false) {
+            self.killed.notify_one();
+            std::future::pending::<()>().await;
+        }
         // A service goes on with a request that nobody waits for any more.
         let served = tokio::spawn(router.oneshot(request.clone().map(Full::new)));
+        if dies.is_some() {
+            let _ = served.await;
+            self.killed.notify_one();
+            return std::future::pending().await;
+        }
         let Ok(served) = timeout(READ_TIMEOUT, served).await else {
             return Err(ExchangeError::Timeout { host, after: READ_TIMEOUT });
         };
@@ -146,6 +187,8 @@ impl Night {
             sent: Mutex::default(),
             hook: Mutex::default(),
             alteration: Mutex::default(),
+            death: Mutex::default(),
+            killed: Notify::new(),
         };
         Self {
             simulation,
@@ -285,6 +328,18 @@ impl Night {
 
     pub(crate) async fn sync(&self) -> Report {
         self.try_sync().await.unwrap()
+    }
+
+    /// Runs until the process is killed. `None` where it was, or else what the run came to.
+    pub(crate) async fn sync_until(&self, death: Death) -> Option<Report> {
+        *self.network.death.lock().unwrap() = Some(death);
+        let report = tokio::select! {
+            biased;
+            () = self.network.killed.notified() => None,
+            report = self.sync() => Some(report),
+        };
+        *self.network.death.lock().unwrap() = None;
+        report
     }
 
     pub(crate) async fn bootstrap(&self, near_matches: NearMatches) -> Result<Bootstrap, RunError> {
