@@ -43,6 +43,12 @@ pub(super) fn list_answer(items: &[String], chars_max: usize) -> String {
     }
 }
 
+/// How many of `items` stand whole in their [`list_answer`].
+pub(super) fn whole_items(items: &[String], chars_max: usize) -> usize {
+    let is_whole = items.join(SEPARATOR).chars().count() <= chars_max;
+    if is_whole { items.len() } else { items_that_fit(items, chars_max) }
+}
+
 fn rest(more: usize) -> String {
     format!("{SEPARATOR}+{more} more")
 }

@@ -2,6 +2,7 @@
 //!
 //! [`translate`] is pure. What was not read becomes [`Desired::Keep`], never 0, `None` or an empty answer.
 
+mod account;
 mod list;
 
 use crate::domain::answer::Answer;
@@ -9,8 +10,9 @@ use crate::domain::field::{FieldId, FieldMap};
 use crate::domain::ids::OrgId;
 use crate::domain::metrics::{CategoryRequests, Metrics, Presence, Reading, Threats, Unread};
 
+pub use account::account;
 pub use list::clean;
-use list::list_answer;
+use list::{list_answer, whole_items};
 
 /// What the two threat fields count. Configuration: `record.threat_count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,16 +55,20 @@ pub fn translate(organization: OrgId, metrics: &Metrics, format: &Format) -> Fie
         FieldId::Seats => number(&metrics.seats, |seats| *seats),
         FieldId::NetworksTotal => number(&metrics.networks, |networks| networks.total),
         FieldId::NetworksActive => number(&metrics.networks, |networks| networks.active),
-        FieldId::NetworksInactive => desired(&metrics.networks, |networks| format.inactive(networks)),
+        FieldId::NetworksInactive => desired(&metrics.networks, |networks| format.list(&inactive(networks))),
         FieldId::AgentsDeployed => number(&metrics.agents, |agents| agents.total),
         FieldId::AgentsActive => number(&metrics.agents, |agents| agents.active),
-        FieldId::AgentsInactive => desired(&metrics.agents, |agents| format.inactive(agents)),
+        FieldId::AgentsInactive => desired(&metrics.agents, |agents| format.list(&inactive(agents))),
         FieldId::DnsQueries => number(&month.queries, |queries| *queries),
         FieldId::MalwarePrevented => number(&month.malware, |threats| format.threats(threats)),
         FieldId::BotnetContained => number(&month.botnet, |threats| format.threats(threats)),
-        FieldId::TopDomains => desired(&month.top_domains, |names| format.top(names)),
-        FieldId::TopDomainsBlocked => desired(&month.top_domains_blocked, |names| format.top(names)),
-        FieldId::TopCategories => desired(&month.top_categories, |rows| format.categories(rows)),
+        FieldId::TopDomains => desired(&month.top_domains, |names| format.list(&format.top(names))),
+        FieldId::TopDomainsBlocked => {
+            desired(&month.top_domains_blocked, |names| format.list(&format.top(names)))
+        }
+        FieldId::TopCategories => {
+            desired(&month.top_categories, |rows| format.list(&format.categories(rows)))
+        }
         FieldId::LastUpdated => Desired::Stamp,
     })
 }
@@ -87,12 +93,6 @@ impl Format {
         Answer::Text(list_answer(items, self.answer_chars_max))
     }
 
-    fn inactive(&self, presence: &Presence) -> Answer {
-        let mut names: Vec<_> = presence.inactive.iter().map(|name| clean(name)).collect();
-        names.sort_by_cached_key(|name| (name.to_lowercase(), name.clone()));
-        self.list(&names)
-    }
-
     fn threats(&self, threats: &Threats) -> u64 {
         match self.threat_count {
             ThreatCount::Sites => threats.sites,
@@ -100,19 +100,21 @@ impl Format {
         }
     }
 
-    fn top(&self, names: &[String]) -> Answer {
-        let names: Vec<_> = names.iter().take(self.top_n).map(|name| clean(name)).collect();
-        self.list(&names)
+    fn top(&self, names: &[String]) -> Vec<String> {
+        names.iter().take(self.top_n).map(|name| clean(name)).collect()
     }
 
-    fn categories(&self, rows: &[CategoryRequests]) -> Answer {
-        let rows: Vec<_> = rows
-            .iter()
-            .take(self.top_n)
-            .map(|row| format!("{} ({})", clean(&row.name), row.requests))
-            .collect();
-        self.list(&rows)
+    fn categories(&self, rows: &[CategoryRequests]) -> Vec<String> {
+        let row = |row: &CategoryRequests| format!("{} ({})", clean(&row.name), row.requests);
+        rows.iter().take(self.top_n).map(row).collect()
     }
+}
+
+/// The names of those without traffic, sorted case-insensitively.
+fn inactive(presence: &Presence) -> Vec<String> {
+    let mut names: Vec<_> = presence.inactive.iter().map(|name| clean(name)).collect();
+    names.sort_by_cached_key(|name| (name.to_lowercase(), name.clone()));
+    names
 }
 
 #[cfg(test)]

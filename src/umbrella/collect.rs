@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 
@@ -9,6 +10,7 @@ use super::auth::Session;
 use super::convert::{self, BOTNET, Census, Deployment, GroupCounts, MALWARE, ThreatCategory};
 use super::fleet::Fleet;
 use super::paging::{Next, Paging, Row};
+use super::topic::{Call, Topic};
 use super::{Needs, Umbrella, activity_span, window_span, wire};
 use crate::domain::finding::Reason;
 use crate::domain::metrics::{
@@ -28,6 +30,13 @@ pub(super) const IDENTITY_TYPES: &str = "identitytypes=network,roaming,anyconnec
 const NETWORKS: &str = "networks";
 const AGENTS: &str = "roaming agents";
 
+/// What became of requests.
+#[derive(Clone, Copy)]
+enum Verdict {
+    Allowed,
+    Blocked,
+}
+
 /// One organization, for as long as it is collected. Everything it is asked shares one token, and nothing is asked twice.
 pub struct Visit<'a, E> {
     pub(super) umbrella: &'a Umbrella<E>,
@@ -37,6 +46,7 @@ pub struct Visit<'a, E> {
     session: Session,
     // How many networks and agents the identities were, once they were asked for.
     identity_totals: Option<Result<(u64, u64), Unread>>,
+    calls: Mutex<Vec<Call>>,
 }
 
 impl<E: Exchange> Umbrella<E> {
@@ -48,7 +58,15 @@ impl<E: Exchange> Umbrella<E> {
         needs: &Needs<'a>,
     ) -> Visit<'a, E> {
         let session = self.gateway.organization(organization.id);
-        Visit { umbrella: self, fleet, organization, needs: *needs, session, identity_totals: None }
+        Visit {
+            umbrella: self,
+            fleet,
+            organization,
+            needs: *needs,
+            session,
+            identity_totals: None,
+            calls: Mutex::default(),
+        }
     }
 }
 
@@ -103,7 +121,8 @@ impl<E: Exchange> Visit<'_, E> {
         let known = self.needs.memory.known(self.organization.id, window).await?;
         let (malware, botnet) = self.threats(window, known.threats).await?;
         let queries = self.kept(window, known.queries, self.queries(window), MonthAnswer::Queries).await?;
-        let (allowed, blocked) = (self.top_domains(window, "allowed"), self.top_domains(window, "blocked"));
+        let (allowed, blocked) =
+            (self.top_domains(window, Verdict::Allowed), self.top_domains(window, Verdict::Blocked));
         Ok(MonthMetrics {
             queries,
             malware,
@@ -136,9 +155,17 @@ impl<E: Exchange> Visit<'_, E> {
         Ok(reading.into())
     }
 
-    async fn report<T: DeserializeOwned>(&self, what: &str, path_and_query: &str) -> Result<T, Unread> {
+    /// What the organization was asked, in order; nothing for what was known or comes from the fleet.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn report<T: DeserializeOwned>(&self, topic: Topic, path_and_query: &str) -> Result<T, Unread> {
+        let call = Call { topic, path_and_query: path_and_query.to_owned() };
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         let answer = self.umbrella.gateway.report(&self.session, path_and_query, self.needs.deadline).await;
-        answer.map_err(|error| error.unread(what))
+        answer.map_err(|error| error.unread(&topic.to_string()))
     }
 
     /// Networks and agents. Names are asked for only where somebody is inactive or the report on all organizations says nothing; both
@@ -176,7 +203,7 @@ impl<E: Exchange> Visit<'_, E> {
         let path = format!("/reports/v2/top-identities?{span}&{IDENTITY_TYPES}");
         let mut active = HashSet::new();
         let paging = Paging::new(IDENTITY_ROWS, expected);
-        self.pages("active identities", &path, paging, |page: Vec<wire::TopIdentity>| {
+        self.pages(Topic::ActiveIdentities, &path, paging, |page: Vec<wire::TopIdentity>| {
             let before = active.len();
             active.extend(convert::active_ids(&page));
             ControlFlow::Continue((active.len() - before) as u64)
@@ -191,7 +218,7 @@ impl<E: Exchange> Visit<'_, E> {
         let mut census = Census::new(active);
         let paging = Paging::new(IDENTITY_ROWS, expected);
         let take = |page: Vec<wire::Identity>| ControlFlow::Continue(census.add(&page));
-        let read = self.pages("identities", &path, paging, take).await;
+        let read = self.pages(Topic::Identities, &path, paging, take).await;
         self.identity_totals = Some(read.clone().map(|()| census.totals()));
         read.map(|()| census)
     }
@@ -207,14 +234,14 @@ impl<E: Exchange> Visit<'_, E> {
     /// Gives `take` page after page, without the rows that came before. It says how many of them count, or that it has enough.
     async fn pages<T: DeserializeOwned + Row>(
         &self,
-        what: &str,
+        topic: Topic,
         path: &str,
         mut paging: Paging,
         mut take: impl FnMut(Vec<T>) -> ControlFlow<(), u64>,
     ) -> Result<(), Unread> {
         loop {
             let (limit, offset) = (paging.rows_max(), paging.offset());
-            let page: Vec<T> = self.report(what, &format!("{path}&limit={limit}&offset={offset}")).await?;
+            let page: Vec<T> = self.report(topic, &format!("{path}&limit={limit}&offset={offset}")).await?;
             let rows = page.len();
             let fresh = paging.fresh(page);
             let fresh_rows = fresh.len();
@@ -223,7 +250,7 @@ impl<E: Exchange> Visit<'_, E> {
                 Next::Page => {}
                 Next::Complete => return Ok(()),
                 Next::Endless => {
-                    return Err(Unread::report(format!("{what}: the list has no end that can be read")));
+                    return Err(Unread::report(format!("{topic}: the list has no end that can be read")));
                 }
             }
         }
@@ -231,7 +258,7 @@ impl<E: Exchange> Visit<'_, E> {
 
     async fn queries(&self, window: Window) -> Result<u64, Unread> {
         let path = format!("/reports/v2/total-requests/dns?{}", window_span(window));
-        let total: wire::TotalRequests = self.report("DNS queries", &path).await?;
+        let total: wire::TotalRequests = self.report(Topic::Queries, &path).await?;
         Ok(total.count.0)
     }
 
@@ -277,7 +304,7 @@ impl<E: Exchange> Visit<'_, E> {
         );
         let mut found: Vec<wire::CategorySummary> = Vec::new();
         let paging = Paging::new(SUMMARY_ROWS, None);
-        self.pages("blocked threats", &path, paging, |rows: Vec<wire::CategorySummary>| {
+        self.pages(Topic::Threats, &path, paging, |rows: Vec<wire::CategorySummary>| {
             let count = rows.len() as u64;
             found.extend(rows.into_iter().filter(|row| wanted.contains(&row.category.id.0)));
             // Rows come once, so that as many as are wanted are all that are wanted.
@@ -287,18 +314,22 @@ impl<E: Exchange> Visit<'_, E> {
         Ok(found)
     }
 
-    async fn top_domains(&self, window: Window, verdict: &str) -> Result<Vec<String>, Unread> {
+    async fn top_domains(&self, window: Window, verdict: Verdict) -> Result<Vec<String>, Unread> {
+        let (topic, verdict) = match verdict {
+            Verdict::Allowed => (Topic::TopDomains, "allowed"),
+            Verdict::Blocked => (Topic::TopDomainsBlocked, "blocked"),
+        };
         let top_n = self.umbrella.top_n;
         let span = window_span(window);
         let path =
             format!("/reports/v2/top-destinations/dns?{span}&verdict={verdict}&limit={top_n}&offset=0");
-        let rows = self.report(&format!("top {verdict} domains"), &path).await?;
+        let rows = self.report(topic, &path).await?;
         Ok(convert::top_domains(rows, top_n))
     }
 
     async fn top_categories(&self, window: Window) -> Result<Vec<CategoryRequests>, Unread> {
         let path = format!("/reports/v2/top-categories/dns?{}&offset=0", window_span(window));
-        let rows = self.report("top categories", &path).await?;
+        let rows = self.report(Topic::TopCategories, &path).await?;
         Ok(convert::top_categories(rows, self.umbrella.top_n))
     }
 }

@@ -29,6 +29,10 @@ pub struct Fleet {
     pub customers: Snapshot<Organization>,
     /// The console itself; `None` where it may not be seen.
     pub console: Option<Console>,
+    /// Path of the customer list; `None` where the mapping is the list.
+    pub customers_path: Option<&'static str>,
+    /// Path and query of the report on all organizations' deployments.
+    pub deployments_path: String,
     deployments: Result<HashMap<OrgId, Deployment>, String>,
 }
 
@@ -101,14 +105,16 @@ impl<E: Exchange> Umbrella<E> {
             CustomerSource::Managed => Some(survey.first_page(MANAGED_PATH).await?),
             CustomerSource::Auto => Some(survey.first_page_of_either().await?),
         };
+        let customers_path = first_page.as_ref().map(|page| page.path);
         let console = survey.console().await?;
         let counted = console.as_ref().and_then(|console| console.customer_count);
         let customers = match first_page {
             None => Snapshot::complete(mapped.to_vec()),
             Some(first_page) => survey.customers(first_page, counted).await?,
         };
-        let deployments = survey.deployments(scheduled).await?;
-        Ok(Fleet { customers, console, deployments })
+        let deployments_path = format!("/reports/v2/providers/deployments?{}", activity_span(scheduled));
+        let deployments = survey.deployments(&deployments_path).await?;
+        Ok(Fleet { customers, console, customers_path, deployments_path, deployments })
     }
 }
 
@@ -212,10 +218,9 @@ impl<E: Exchange> Survey<'_, E> {
 
     async fn deployments(
         &self,
-        scheduled: DateTime<Utc>,
+        path: &str,
     ) -> Result<Result<HashMap<OrgId, Deployment>, String>, UmbrellaError> {
-        let path = format!("/reports/v2/providers/deployments?{}", activity_span(scheduled));
-        let answer = self.gateway.report(self.gateway.console(), &path, self.deadline).await;
+        let answer = self.gateway.report(self.gateway.console(), path, self.deadline).await;
         Ok(unless_key_refused("the deployments report", answer)?.map(convert::deployments))
     }
 }

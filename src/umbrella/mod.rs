@@ -20,6 +20,7 @@ mod gateway;
 mod paging;
 #[cfg(test)]
 mod tests;
+mod topic;
 mod wire;
 
 use std::collections::HashMap;
@@ -44,6 +45,7 @@ pub use self::confirm::ZeroCheck;
 pub use self::convert::{Deployment, GroupCounts};
 pub use self::error::UmbrellaError;
 pub use self::fleet::{Console, Fleet};
+pub use self::topic::{Call, Topic};
 
 /// How many pages one list may have before it counts as endless.
 const PAGES_MAX: usize = 500;

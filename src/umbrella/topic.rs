@@ -1,0 +1,67 @@
+//! What an organization is asked about, and what was asked.
+
+use std::fmt;
+
+use crate::domain::field::FieldId;
+
+/// What an organization is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// Identities with traffic in the 7 days before the scheduled time.
+    ActiveIdentities,
+    /// All identities.
+    Identities,
+    /// DNS requests in the window.
+    Queries,
+    /// Blocked threats in the window.
+    Threats,
+    /// The most requested allowed domains in the window.
+    TopDomains,
+    /// The most requested blocked domains in the window.
+    TopDomainsBlocked,
+    /// The most requested categories in the window.
+    TopCategories,
+}
+
+impl Topic {
+    /// The topics that a field's answer may come from. None for fields that come from the customer list or from psasync itself.
+    #[must_use]
+    pub fn of(field: FieldId) -> &'static [Self] {
+        match field {
+            FieldId::OrganizationId | FieldId::Package | FieldId::Seats | FieldId::LastUpdated => &[],
+            FieldId::NetworksTotal | FieldId::AgentsDeployed => &[Self::Identities],
+            FieldId::NetworksActive
+            | FieldId::NetworksInactive
+            | FieldId::AgentsActive
+            | FieldId::AgentsInactive => &[Self::Identities, Self::ActiveIdentities],
+            FieldId::DnsQueries => &[Self::Queries],
+            FieldId::MalwarePrevented | FieldId::BotnetContained => &[Self::Threats],
+            FieldId::TopDomains => &[Self::TopDomains],
+            FieldId::TopDomainsBlocked => &[Self::TopDomainsBlocked],
+            FieldId::TopCategories => &[Self::TopCategories],
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ActiveIdentities => "active identities",
+            Self::Identities => "identities",
+            Self::Queries => "DNS queries",
+            Self::Threats => "blocked threats",
+            Self::TopDomains => "top allowed domains",
+            Self::TopDomainsBlocked => "top blocked domains",
+            Self::TopCategories => "top categories",
+        })
+    }
+}
+
+/// A request about an organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// What it was about.
+    pub topic: Topic,
+    /// Path and query of the report.
+    pub path_and_query: String,
+}
