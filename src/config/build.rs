@@ -137,7 +137,7 @@ fn state(reader: &mut Reader<'_>) -> Option<State> {
         ":memory:" => StatePath::Memory,
         path => StatePath::File(resolve(reader.folder, path)),
     };
-    Some(State { path, url: reader.secret_unless_empty("state.url")? })
+    Some(State { path, url: reader.checked_secret_unless_empty("state.url", validate::state_url)? })
 }
 
 fn existing(path: &Path) -> Result<PathBuf, Fault> {
@@ -232,11 +232,23 @@ impl<'a> Reader<'a> {
     }
 
     /// The outer `None` stands for a problem, the inner one for a key that is not set.
-    fn secret_unless_empty(&self, path: &str) -> Option<Option<Secret>> {
-        match self.settled.get(path)? {
-            (_, Value::Secret(secret)) if !secret.expose().is_empty() => Some(Some(secret.clone())),
-            (_, Value::Secret(_) | Value::Text(_)) => Some(None),
-            _ => None,
+    fn checked_secret_unless_empty(
+        &mut self,
+        path: &str,
+        check: impl Fn(&str) -> Result<(), Fault>,
+    ) -> Option<Option<Secret>> {
+        let (place, value) = self.settled.get(path)?;
+        let secret = match value {
+            Value::Secret(secret) if !secret.expose().is_empty() => secret,
+            Value::Secret(_) | Value::Text(_) => return Some(None),
+            _ => return None,
+        };
+        match check(secret.expose()) {
+            Ok(()) => Some(Some(secret.clone())),
+            Err(fault) => {
+                self.report(path, place, fault);
+                None
+            }
         }
     }
 }

@@ -36,6 +36,15 @@ pub(super) fn proxy_url(text: &str) -> Result<Url, Fault> {
     origin(text)
 }
 
+/// The address of a PostgreSQL database. It holds a password, and is never repeated.
+pub(super) fn state_url(text: &str) -> Result<(), Fault> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") => Ok(()),
+        _ => Err(Fault::new("expected an address like `postgres://user:password@host/database`")
+            .hint("percent-encode what stands for something else in an address, such as `@` in a password; for SQLite set `state.path`")),
+    }
+}
+
 /// Scheme, host and port. The text is never repeated where it may hold a password.
 fn origin(text: &str) -> Result<Url, Fault> {
     const EXPECTED: &str = "expected an address like `https://host` or `https://host:port`";
@@ -199,6 +208,24 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::postgres("postgres://psasync:canary@db.example:5432/psasync?sslmode=verify-full", true)]
+    #[case::socket("postgresql:///psasync?host=/run/postgresql", true)]
+    #[case::sqlite("sqlite://psasync.db", false)]
+    #[case::no_scheme("psasync:canary@db.example/psasync", false)]
+    #[case::unescaped("postgres://psasync:cana/ry@db.example/psasync", false)]
+    fn a_shared_state_is_an_address_of_postgresql_and_never_repeated(
+        #[case] text: &str,
+        #[case] is_valid: bool,
+    ) {
+        match state_url(text) {
+            Ok(()) => assert!(is_valid),
+            Err(fault) => {
+                assert!(!is_valid && !format!("{}{:?}", fault.message, fault.hint).contains("cana"))
+            }
+        }
+    }
 
     #[rstest]
     #[case::https("https://api.umbrella.com", true)]

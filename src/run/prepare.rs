@@ -67,10 +67,16 @@ pub(super) struct Preparation<'a, E> {
 impl<E: Exchange> Preparation<'_, E> {
     /// Makes the plan.
     pub(super) async fn prepare(&self) -> Result<Prepared, RunError> {
+        let halt = self.recorded.map_or(self.surroundings.stop, |recorded| recorded.lease().halt());
         tokio::select! {
-            () = self.surroundings.stop.cancelled() => Err(RunError::Stopped),
+            () = halt.cancelled() => Err(self.why_halted()),
             prepared = self.prepare_unless_stopped() => prepared,
         }
+    }
+
+    fn why_halted(&self) -> RunError {
+        let lapse = self.recorded.and_then(|recorded| recorded.lease().lapse());
+        lapse.map_or(RunError::Stopped, RunError::from)
     }
 
     async fn prepare_unless_stopped(&self) -> Result<Prepared, RunError> {

@@ -274,6 +274,22 @@ async fn a_run_whose_lease_was_taken_over_sends_nothing_more() {
     assert!(["ACME", "BETA", "GAMMA"].iter().all(|psa_id| report.bucket(psa_id) == Bucket::Failed));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_lease_was_taken_over_while_it_read_stops_reading() {
+    let night = Night::of(with_customers(&["ACME", "BETA", "GAMMA"])).remembering();
+    let night = night.with_fault("slow(20000)@umbrella:/reports/v2/identities**");
+    let path = night.state_path();
+    let mut is_taken = false;
+    night.before_each(move |request| {
+        if request.uri().path().ends_with("/identities") && !std::mem::replace(&mut is_taken, true) {
+            steal_lease(&path);
+        }
+    });
+    let error = night.try_sync().await.unwrap_err();
+    assert_eq!(error.exit(), Exit::Leased);
+    assert_eq!(month_reports(&night), 0);
+}
+
 /// As another machine does that takes the lease over. From a thread of its own, because the hook of a request cannot wait.
 fn steal_lease(path: &Path) {
     let url = format!("sqlite://{}", path.display());
