@@ -18,12 +18,10 @@ use crate::config::keys::{VARIABLE_PREFIX, VARIABLE_SEPARATOR};
 use crate::config::{self, Config};
 use crate::domain::ids::{RunId, psa_key};
 use crate::domain::mapping::Mapping;
+use crate::domain::window::RETENTION;
 use crate::http::{Wire, WireSettings};
 use crate::resolve::Scope;
 use crate::run::{Exit, Job, RunError, Services, Surroundings};
-
-/// How long Umbrella keeps what its reports count.
-const RETENTION: TimeDelta = TimeDelta::days(730);
 
 /// What the process was started with.
 pub(super) struct Context {
