@@ -94,6 +94,20 @@ impl<E: Exchange> Umbrella<E> {
         mapped: &[Organization],
         deadline: Option<Instant>,
     ) -> Result<Fleet, UmbrellaError> {
+        let fleet = self.customers(mapped, deadline).await?;
+        let survey = Survey { gateway: &self.gateway, deadline };
+        Ok(Fleet { deployments: survey.deployments(scheduled).await?, ..fleet })
+    }
+
+    /// As [`fleet`](Self::fleet), without anybody's activity: for those who want months only.
+    ///
+    /// # Errors
+    /// As for [`fleet`](Self::fleet).
+    pub async fn customers(
+        &self,
+        mapped: &[Organization],
+        deadline: Option<Instant>,
+    ) -> Result<Fleet, UmbrellaError> {
         let survey = Survey { gateway: &self.gateway, deadline };
         let first_page = match self.customers {
             CustomerSource::Mapping => survey.sign_in().await.map(|()| None)?,
@@ -107,8 +121,7 @@ impl<E: Exchange> Umbrella<E> {
             None => Snapshot::complete(mapped.to_vec()),
             Some(first_page) => survey.customers(first_page, counted).await?,
         };
-        let deployments = survey.deployments(scheduled).await?;
-        Ok(Fleet { customers, console, deployments })
+        Ok(Fleet { customers, console, deployments: Ok(HashMap::new()) })
     }
 }
 
