@@ -19,6 +19,7 @@ use crate::config::{self, Config};
 use crate::domain::ids::{RunId, psa_key};
 use crate::domain::mapping::Mapping;
 use crate::domain::window::RETENTION;
+use crate::domain::work::Work;
 use crate::http::{Wire, WireSettings};
 use crate::resolve::Scope;
 use crate::run::{Exit, Job, RunError, Services, Surroundings};
@@ -145,6 +146,7 @@ impl Ready {
     /// The job of `scope`, for `scheduled` where the scope does not name another time.
     pub(super) fn job(&self, scope: &ScopeArgs, scheduled: DateTime<Utc>) -> Result<Job, Failure> {
         Ok(Job {
+            work: Work::Night,
             scheduled: scope.scheduled_for.map_or(Ok(scheduled), |at| self.within_reach(at))?,
             scope: self.scope(&scope.company)?,
             waivers: scope.approve.iter().copied().collect(),
