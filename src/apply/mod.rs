@@ -176,6 +176,10 @@ impl<E: Exchange> Applier<'_, E> {
     pub async fn apply(&self, approved: &ApprovedPlan, permit: &WritePermit<'_>) -> Applied {
         let plan = approved.plan();
         let mut applied = Applied::nothing(plan);
+        if self.type_state.id.is_none() && plan.setup.is_empty() {
+            // No type, no records: such a plan has nothing to carry out, and the type is not its to create.
+            return applied;
+        }
         let outcome = match self.set_up(plan, permit, &mut applied.setup_changes).await {
             Ok(ready) => self.write_records(plan, permit, &ready, &mut applied.lines).await,
             Err(error) => {

@@ -18,12 +18,11 @@ use crate::config::keys::{VARIABLE_PREFIX, VARIABLE_SEPARATOR};
 use crate::config::{self, Config};
 use crate::domain::ids::{RunId, psa_key};
 use crate::domain::mapping::Mapping;
+use crate::domain::window::RETENTION;
+use crate::domain::work::Work;
 use crate::http::{Wire, WireSettings};
 use crate::resolve::Scope;
 use crate::run::{Exit, Job, RunError, Services, Surroundings};
-
-/// How long Umbrella keeps what its reports count.
-const RETENTION: TimeDelta = TimeDelta::days(730);
 
 /// What the process was started with.
 pub(super) struct Context {
@@ -147,6 +146,7 @@ impl Ready {
     /// The job of `scope`, for `scheduled` where the scope does not name another time.
     pub(super) fn job(&self, scope: &ScopeArgs, scheduled: DateTime<Utc>) -> Result<Job, Failure> {
         Ok(Job {
+            work: Work::Night,
             scheduled: scope.scheduled_for.map_or(Ok(scheduled), |at| self.within_reach(at))?,
             scope: self.scope(&scope.company)?,
             waivers: scope.approve.iter().copied().collect(),

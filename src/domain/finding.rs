@@ -158,6 +158,8 @@ reasons! {
     QuestionAmbiguous "question-ambiguous" PARTIAL, Failure, "make all but one of these questions inactive in ConnectWise";
     /// The question's type has no form for the field's answer.
     QuestionTypeUnfit "question-type-unfit" PARTIAL, Failure, "rename the question in ConnectWise, so that one of the right type can be created";
+    /// A question is missing, and the run is none that creates one.
+    QuestionMissing "question-missing" PARTIAL, Failure, "let the nightly run create the question, or `psasync bootstrap`; then run again";
     /// The company has more records than the one that is kept up to date.
     ExtraRecords "extra-records" None, Attention, "remove the others in ConnectWise, or give them a closed status";
     /// The record that was updated has a closed status.

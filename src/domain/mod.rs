@@ -17,3 +17,4 @@ pub mod snapshot;
 pub mod text;
 pub mod waiver;
 pub mod window;
+pub mod work;

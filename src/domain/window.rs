@@ -1,9 +1,17 @@
 //! The span of time that the six "Last Month" fields cover. The only place that knows months.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
+use thiserror::Error;
+
+/// How long Umbrella keeps what its reports count.
+pub const RETENTION: TimeDelta = TimeDelta::days(730);
 
 const INITIAL_DAYS: u64 = 30;
+/// What stands between the ends of a range of months.
+const RANGE: &str = "..";
+/// More months than Umbrella keeps; a longer range is a slip of the finger.
+const MONTHS_MAX: usize = 120;
 
 /// A half-open span of whole UTC days, `[from, to)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,7 +31,74 @@ pub enum InitialWindow {
     PreviousMonth,
 }
 
+/// Why a window cannot be read from Umbrella.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum WindowRefused {
+    /// Its last days are still to come.
+    #[error("{window} is not over by {at}")]
+    NotOver {
+        /// The window.
+        window: Window,
+        /// The time by which it had to be over.
+        at: DateTime<Utc>,
+    },
+    /// Its first days are gone.
+    #[error("Umbrella keeps two years, and {window} begins before that")]
+    Gone {
+        /// The window.
+        window: Window,
+    },
+}
+
 impl Window {
+    /// A calendar month; `None` where there is no such month.
+    #[must_use]
+    pub fn month(year: i32, month: u32) -> Option<Self> {
+        let from = NaiveDate::from_ymd_opt(year, month, 1)?;
+        Some(Self { from, to: from.checked_add_months(Months::new(1))? })
+    }
+
+    /// The months that a text names: `2026-05`, or `2026-01..2026-06` with both of its ends. `None` where it names none.
+    #[must_use]
+    pub fn months(text: &str) -> Option<Vec<Self>> {
+        let (first, last) = text.split_once(RANGE).unwrap_or((text, text));
+        let (first, last) = (month_of(first)?, month_of(last)?);
+        let next = |month: &Self| Self::month(month.to.year(), month.to.month());
+        let months: Vec<_> = std::iter::successors(Some(first), next)
+            .take_while(|month| *month <= last)
+            .take(MONTHS_MAX + 1)
+            .collect();
+        (1..=MONTHS_MAX).contains(&months.len()).then_some(months)
+    }
+
+    /// The 30 days that end at the midnight on which the scheduled day begins.
+    #[must_use]
+    pub fn last_30_days(scheduled: DateTime<Utc>) -> Self {
+        Self::days_before(scheduled.date_naive())
+    }
+
+    /// Whether Umbrella can answer for the whole of it: it must be over, and not be gone.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn check(self, scheduled: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), WindowRefused> {
+        let at = scheduled.min(now);
+        if self.to() > at {
+            Err(WindowRefused::NotOver { window: self, at })
+        } else if self.from() < now - RETENTION {
+            Err(WindowRefused::Gone { window: self })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What names it where it is a calendar month: `2026-05`.
+    #[must_use]
+    pub fn month_name(self) -> Option<String> {
+        let month = Self::month(self.from.year(), self.from.month());
+        (month == Some(self)).then(|| self.from.format("%Y-%m").to_string())
+    }
+
     /// The window of a record that was created at `record_created` (`None`: not yet), for the run scheduled at `scheduled`.
     ///
     /// A new record covers the 30 days before its creation day until that month ends, then the previous calendar month.
@@ -75,6 +150,13 @@ impl std::fmt::Display for Window {
     }
 }
 
+/// The month of a text such as `2026-05`.
+fn month_of(text: &str) -> Option<Window> {
+    let is_shaped = text.len() == 7 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let (year, month) = text.split_once('-').filter(|(year, _)| is_shaped && year.len() == 4)?;
+    Window::month(year.parse().ok()?, month.parse().ok()?)
+}
+
 fn first_of_month(day: NaiveDate) -> NaiveDate {
     day - Days::new(u64::from(day.day0()))
 }
@@ -85,7 +167,6 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use proptest::prelude::*;
     use rstest::rstest;
 
@@ -178,6 +259,68 @@ mod tests {
         let created = (!created.is_empty()).then(|| at(created));
         let window = Window::for_record(created, at("2026-11-21T00:00:00Z"), InitialWindow::PreviousMonth);
         assert_eq!(window.to_string(), "2026-10-01 to 2026-10-31");
+    }
+
+    #[rstest]
+    #[case::one("2026-05", "2026-05-01 to 2026-05-31")]
+    #[case::december("2026-12", "2026-12-01 to 2026-12-31")]
+    #[case::a_range_has_both_ends(
+        "2025-12..2026-02",
+        "2025-12-01 to 2025-12-31, 2026-01-01 to 2026-01-31, 2026-02-01 to 2026-02-28"
+    )]
+    #[case::a_range_of_one("2026-05..2026-05", "2026-05-01 to 2026-05-31")]
+    #[case::backwards("2026-06..2026-05", "")]
+    #[case::no_such_month("2026-13", "")]
+    #[case::no_month_at_all("2026-00", "")]
+    #[case::a_day("2026-05-01", "")]
+    #[case::short("2026-5", "")]
+    #[case::other_order("05-2026", "")]
+    #[case::no_end("2026-05..", "")]
+    #[case::words("last month", "")]
+    #[case::negative("-026-05", "")]
+    #[case::endless("0001-01..9999-12", "")]
+    fn the_months_that_a_text_names(#[case] text: &str, #[case] months: &str) {
+        let named = Window::months(text).unwrap_or_default();
+        assert_eq!(named.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), months);
+    }
+
+    #[rstest]
+    #[case::over("2026-05", "2026-06-01T00:00:00Z", "")]
+    #[case::a_second_too_early(
+        "2026-05",
+        "2026-05-31T23:59:59Z",
+        "2026-05-01 to 2026-05-31 is not over by 2026-05-31 23:59:59 UTC"
+    )]
+    #[case::two_years_to_the_day("2024-06", "2026-06-01T00:00:00Z", "")]
+    #[case::a_second_too_late(
+        "2024-06",
+        "2026-06-01T00:00:01Z",
+        "Umbrella keeps two years, and 2024-06-01 to 2024-06-30 begins before that"
+    )]
+    fn a_window_must_be_over_and_within_two_years(
+        #[case] month: &str,
+        #[case] now: &str,
+        #[case] refused: &str,
+    ) {
+        let window = Window::months(month).unwrap()[0];
+        let told = window.check(at("2030-01-01T00:00:00Z"), at(now)).err().map(|error| error.to_string());
+        assert_eq!(told.unwrap_or_default(), refused);
+    }
+
+    #[test]
+    fn a_month_is_over_when_it_is_for_the_scheduled_time_and_for_the_clock() {
+        let (window, clock) = (Window::month(2026, 5).unwrap(), at("2026-07-01T00:00:00Z"));
+        assert_eq!(window.check(at("2026-06-01T00:00:00Z"), clock), Ok(()));
+        let refused = window.check(at("2026-05-31T00:00:00Z"), clock);
+        assert!(matches!(refused, Err(WindowRefused::NotOver { .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn only_a_whole_month_has_a_name() {
+        assert_eq!(Window::month(2026, 2).unwrap().month_name().as_deref(), Some("2026-02"));
+        assert_eq!(Window::last_30_days(at("2026-03-15T12:00:00Z")).month_name(), None);
+        let april = Window::last_30_days(at("2026-05-01T12:00:00Z"));
+        assert_eq!(april.month_name().as_deref(), Some("2026-04"), "which has 30 days");
     }
 
     proptest! {

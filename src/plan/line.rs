@@ -10,6 +10,7 @@ use crate::domain::metrics::Unread;
 use crate::domain::question::{QuestionMap, QuestionMatch};
 use crate::domain::record::Record;
 use crate::domain::waiver::Rule;
+use crate::domain::work::Work;
 use crate::resolve::{ResolvedLine, Target};
 use crate::translate::Desired;
 
@@ -40,12 +41,15 @@ pub(super) fn plan_line(informed: Informed, setup: &Setup<'_>, policy: &Policy<'
     }
     let falls = falls(target.record.as_ref(), &desired);
     let held = hold(&line, &falls, &second_sources, policy, &mut findings);
-    let destination = destination(&target);
-    let fields = changes(&desired, &destination.expected, &altered, &held, setup.questions);
+    let destination = destination(&target, policy.work);
+    let writable = writable(setup.questions, policy.work);
+    let fields = changes(&desired, &destination.expected, &altered, &held, &writable);
     findings.extend(kept(&line, &desired, setup.questions));
-    let left_out = left_out(setup.questions);
+    let left_out = left_out(setup.questions).chain(missing(setup.questions, policy.work));
+    let left_out = left_out.filter(|(field, ..)| policy.work.covers(*field));
     findings.extend(left_out.map(|(_, reason, sentence)| line.finding(reason, sentence)));
-    let action = action(&target, &destination, &fields, setup, policy);
+    let touches = policy.touch_unchanged && writable[FieldId::LastUpdated];
+    let action = action(&target, &destination, &fields, touches);
     LinePlan { line, action, destination: Some(destination), fields, findings, falls }
 }
 
@@ -54,25 +58,19 @@ fn left_alone(line: MappingLine, findings: Vec<Finding>) -> LinePlan {
     LinePlan { line, action: Action::Leave, destination: None, fields, findings, falls }
 }
 
-fn destination(target: &Target) -> Destination {
+fn destination(target: &Target, work: Work) -> Destination {
     let record = target.record.as_ref();
     Destination {
         company_id: target.company_id,
         expected: record
             .map_or_else(|| FieldMap::from_fn(|_| Stored::EMPTY), |record| record.answers.clone()),
-        sets_device_identifier: record.is_none_or(|record| record.device_identifier.trim().is_empty()),
+        sets_device_identifier: work.creates()
+            && record.is_none_or(|record| record.device_identifier.trim().is_empty()),
         window: target.window,
     }
 }
 
-fn action(
-    target: &Target,
-    destination: &Destination,
-    fields: &[FieldChange],
-    setup: &Setup<'_>,
-    policy: &Policy<'_>,
-) -> Action {
-    let touches = policy.touch_unchanged && is_writable(&setup.questions[FieldId::LastUpdated]);
+fn action(target: &Target, destination: &Destination, fields: &[FieldChange], touches: bool) -> Action {
     match &target.record {
         None => Action::Create,
         Some(record) if !fields.is_empty() || destination.sets_device_identifier => Action::Update(record.id),
@@ -119,17 +117,17 @@ fn changes(
     expected: &FieldMap<Stored>,
     altered: &[Alteration],
     held: &[Group],
-    questions: &QuestionMap,
+    writable: &FieldMap<bool>,
 ) -> Vec<FieldChange> {
     desired
         .iter()
-        .filter(|(field, _)| is_writable(&questions[*field]))
+        .filter(|(field, _)| writable[*field])
         .filter(|(field, _)| !field.spec().group.is_some_and(|group| held.contains(&group)))
         .filter_map(|(field, desired)| match desired {
             Desired::Set(new) if !is_said(field, &expected[field], new, altered) => {
                 Some(FieldChange { field, old: expected[field].clone(), new: new.clone() })
             }
-            Desired::Set(_) | Desired::Keep(_) | Desired::Stamp => None,
+            Desired::Set(_) | Desired::Keep(_) | Desired::Untouched | Desired::Stamp => None,
         })
         .collect()
 }
@@ -141,8 +139,13 @@ fn is_said(field: FieldId, stored: &Stored, desired: &Answer, altered: &[Alterat
     stored.says(desired) || stored.is_lossy_form_of(desired) || altered.iter().any(is_known)
 }
 
-fn is_writable(question: &QuestionMatch) -> bool {
-    matches!(question, QuestionMatch::Found { .. } | QuestionMatch::Missing)
+/// The fields whose questions take an answer. One that is missing is created first, by a run that creates.
+fn writable(questions: &QuestionMap, work: Work) -> FieldMap<bool> {
+    FieldMap::from_fn(|field| match questions[field] {
+        QuestionMatch::Found { .. } => true,
+        QuestionMatch::Missing => work.creates(),
+        _ => false,
+    })
 }
 
 /// One finding for each reason why fields were not read, naming the fields.
@@ -164,6 +167,14 @@ fn kept(line: &MappingLine, desired: &FieldMap<Desired>, questions: &QuestionMap
             line.finding(unread.reason, format!("{} not read: {}", fields.join(", "), unread.sentence))
         })
         .collect()
+}
+
+/// Fields without a question, where none is created.
+fn missing(questions: &QuestionMap, work: Work) -> impl Iterator<Item = (FieldId, Reason, String)> {
+    let missing = questions.iter().filter(|(_, question)| **question == QuestionMatch::Missing);
+    missing.filter(move |_| !work.creates()).map(|(field, _)| {
+        (field, Reason::QuestionMissing, format!("{field} left out: ConnectWise does not have its question"))
+    })
 }
 
 /// Fields whose question cannot be written, other than those that an administrator switched off.

@@ -23,6 +23,7 @@ use crate::domain::ids::{CompanyId, RecordId};
 use crate::domain::mapping::MappingLine;
 use crate::domain::question::{QuestionMap, QuestionMatch};
 use crate::domain::window::Window;
+use crate::domain::work::Work;
 use crate::resolve::ResolvedLine;
 use crate::translate::Desired;
 
@@ -147,6 +148,8 @@ pub struct Forecast {
 pub struct Plan {
     /// The instant the plan is for.
     pub scheduled: DateTime<Utc>,
+    /// What it is for.
+    pub work: Work,
     /// Changes to the configuration type.
     pub setup: Vec<SetupChange>,
     /// One entry per mapping line of the scope.
@@ -253,6 +256,8 @@ pub struct Setup<'a> {
 /// What decides besides the data.
 #[derive(Debug)]
 pub struct Policy<'a> {
+    /// What the run is for.
+    pub work: Work,
     /// Limits and guards.
     pub limits: &'a guard::Limits,
     /// Rules that this run may pass.
@@ -270,8 +275,13 @@ pub fn plan(
     policy: &Policy<'_>,
 ) -> Plan {
     let lines = lines.into_iter().map(|informed| line::plan_line(informed, setup, policy)).collect();
-    let mut plan = Plan { scheduled, setup: setup_changes(setup), lines, findings };
-    plan.findings.extend(inactive_questions(setup.questions));
+    let changes = if policy.work.creates() { setup_changes(setup) } else { Vec::new() };
+    let mut plan = Plan { scheduled, work: policy.work, setup: changes, lines, findings };
+    if setup.type_exists || policy.work.creates() {
+        plan.findings.extend(inactive_questions(setup.questions, policy.work));
+    } else {
+        plan.findings.push(no_type(setup.type_name));
+    }
     guard::hold_creates(&mut plan, setup.has_records, policy);
     plan
 }
@@ -285,8 +295,16 @@ pub fn setup_changes(setup: &Setup<'_>) -> Vec<SetupChange> {
     create_type.into_iter().chain(missing.map(|(field, _)| SetupChange::CreateQuestion(field))).collect()
 }
 
-fn inactive_questions(questions: &QuestionMap) -> impl Iterator<Item = Finding> {
-    questions.iter().filter(|(_, question)| **question == QuestionMatch::Inactive).map(|(field, _)| {
+/// Why there is no record at all, where nothing is created.
+fn no_type(name: &str) -> Finding {
+    let sentence =
+        "ConnectWise has no configuration type of this name, and so no records; a nightly run creates both";
+    Finding::new(Reason::NoRecord, name, sentence)
+}
+
+fn inactive_questions(questions: &QuestionMap, work: Work) -> impl Iterator<Item = Finding> {
+    let inactive = questions.iter().filter(|(_, question)| **question == QuestionMatch::Inactive);
+    inactive.filter(move |(field, _)| work.covers(*field)).map(|(field, _)| {
         Finding::new(
             Reason::QuestionInactive,
             field,

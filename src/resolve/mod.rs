@@ -19,6 +19,7 @@ use crate::domain::record::Record;
 use crate::domain::snapshot::{Completeness, Snapshot};
 use crate::domain::waiver::Waivers;
 use crate::domain::window::{InitialWindow, Window};
+use crate::domain::work::Work;
 use crate::translate::clean;
 
 pub use questions::match_questions;
@@ -73,6 +74,8 @@ pub struct Known<'a> {
 pub struct Request<'a> {
     /// The instant the run is for.
     pub scheduled: DateTime<Utc>,
+    /// What it is for.
+    pub work: Work,
     /// Which lines it is about.
     pub scope: &'a Scope,
     /// What new records cover at first.
@@ -176,6 +179,9 @@ impl Resolver<'_> {
         }
         let company_id = company.id;
         let record = self.records.claim(line, company_id, self.request.waivers, findings)?;
+        if record.is_none() && !self.request.work.creates() {
+            return left(Reason::NoRecord, "there is no record; a nightly run creates it".into());
+        }
         if self.type_has_password || record.as_ref().is_some_and(|record| record.has_password) {
             return left(Reason::PasswordQuestion, "the configuration type has a Password question".into());
         }
@@ -214,6 +220,9 @@ impl Resolver<'_> {
     }
 
     fn window(&self, record: Option<&Record>) -> Option<Window> {
+        if let Some(window) = self.request.work.window() {
+            return Some(window);
+        }
         let created = match record {
             None => None,
             Some(record) => Some(record.created_at?),

@@ -12,6 +12,7 @@ use crate::domain::field::FieldMap;
 use crate::domain::finding::Finding;
 use crate::domain::question::{QuestionMap, QuestionMatch};
 use crate::domain::waiver::Waivers;
+use crate::domain::work::Work;
 use crate::http::Exchange;
 use crate::permit::WritePermit;
 use crate::plan::guard::approve;
@@ -101,8 +102,12 @@ fn setup_plan(surroundings: &Surroundings<'_>, type_state: &TypeState, questions
         has_default_status: false,
         has_records: false,
     };
-    let policy =
-        Policy { limits: &surroundings.limits(), waivers: &Waivers::default(), touch_unchanged: false };
+    let policy = Policy {
+        work: Work::Night,
+        limits: &surroundings.limits(),
+        waivers: &Waivers::default(),
+        touch_unchanged: false,
+    };
     plan(surroundings.clock.now(), &setup, Vec::new(), Vec::new(), &policy)
 }
 

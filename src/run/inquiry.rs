@@ -11,11 +11,12 @@ use crate::domain::field::{FieldMap, Group};
 use crate::domain::ids::{OrgId, PsaId, RecordId};
 use crate::domain::metrics::{Metrics, MonthMetrics, Unread};
 use crate::domain::waiver::Rule;
+use crate::domain::work::Work;
 use crate::http::Exchange;
 use crate::plan::{Informed, SecondSource, falls};
 use crate::resolve::{ResolvedLine, Target};
 use crate::store::{MonthCounts, MonthMemory, StateError};
-use crate::translate::{Desired, Format, translate};
+use crate::translate::{Desired, Format, translate, translate_month};
 use crate::umbrella::{Fleet, Needs, Umbrella, Visit, ZeroCheck};
 
 /// What asking about organizations needs.
@@ -47,12 +48,14 @@ impl<E: Exchange> Inquiry<'_, E> {
             mapping_seats: line.line.seats,
         };
         let mut visit = self.umbrella.visit(self.fleet, &target.organization, &needs);
-        let mut metrics = visit.metrics().await?;
-        if target.window.is_none() {
-            let why = Unread::report("ConnectWise does not say when the record was created");
-            metrics.month = MonthMetrics::unread(&why);
-        }
-        let desired = self.translate(target, &metrics);
+        let (metrics, desired) = match self.job.work {
+            Work::Night => {
+                let metrics = self.metrics(target, &mut visit).await?;
+                let desired = translate(target.organization.id, &metrics, &self.format());
+                (Some(metrics), desired)
+            }
+            Work::Backfill(_) => (None, translate_month(&visit.month().await?, &self.format())),
+        };
         let second_sources = self.second_sources(target, &desired, &mut visit).await;
         if let (Some(SecondSource::DoesNot { .. }), Some(window)) =
             (second_sources.get(&Group::Month), target.window)
@@ -61,21 +64,31 @@ impl<E: Exchange> Inquiry<'_, E> {
             self.memory.doubt(target.organization.id, window).await?;
         }
         self.surroundings.progress.advance();
-        let counts = counts(&metrics, &second_sources);
-        let counts = (line.line.external_id, line.line.psa_id.clone(), counts);
+        let counts = metrics.map(|metrics| {
+            let counts = counts(&metrics, &second_sources);
+            (line.line.external_id, line.line.psa_id.clone(), counts)
+        });
         let record = target.record.as_ref();
         let altered = record.and_then(|record| self.altered.get(&record.id)).cloned().unwrap_or_default();
-        Ok((Informed { line, desired: Some(desired), second_sources, altered }, Some(counts)))
+        Ok((Informed { line, desired: Some(desired), second_sources, altered }, counts))
     }
 
-    fn translate(&self, target: &Target, metrics: &Metrics) -> FieldMap<Desired> {
+    async fn metrics(&self, target: &Target, visit: &mut Visit<'_, E>) -> Result<Metrics, StateError> {
+        let mut metrics = visit.metrics().await?;
+        if target.window.is_none() {
+            let why = Unread::report("ConnectWise does not say when the record was created");
+            metrics.month = MonthMetrics::unread(&why);
+        }
+        Ok(metrics)
+    }
+
+    fn format(&self) -> Format {
         let record = &self.surroundings.config.record;
-        let format = Format {
+        Format {
             top_n: record.top_n,
             threat_count: record.threat_count,
             answer_chars_max: record.max_answer_chars,
-        };
-        translate(target.organization.id, metrics, &format)
+        }
     }
 
     /// Checks every guarded number that fell to 0 against a second source, where the guard would hold it back.

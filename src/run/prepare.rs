@@ -22,6 +22,7 @@ use crate::domain::mapping::{LineState, Mapping};
 use crate::domain::organization::Organization;
 use crate::domain::snapshot::Completeness;
 use crate::domain::waiver::Waivers;
+use crate::domain::work::Work;
 use crate::http::Exchange;
 use crate::plan::{Informed, Plan, Policy, Setup, plan, setup_changes};
 use crate::progress::Phase;
@@ -32,7 +33,9 @@ use crate::umbrella::{self, Umbrella};
 /// What a run was asked to do.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The instant the run is for.
+    /// What the run is for.
+    pub work: Work,
+    /// The instant that it is for.
     pub scheduled: DateTime<Utc>,
     /// Which mapping lines it is about.
     pub scope: Scope,
@@ -83,8 +86,11 @@ impl<E: Exchange> Preparation<'_, E> {
         let read_until = Instant::now() + reading_time(self.surroundings.config.http.run_deadline);
         let (umbrella_fleet, connectwise_fleet) = tokio::try_join!(
             async {
-                let (scheduled, mapped) = (self.job.scheduled, mapped(self.surroundings.mapping));
-                Ok(self.umbrella.fleet(scheduled, &mapped, Some(read_until)).await?)
+                let mapped = mapped(self.surroundings.mapping);
+                Ok(match self.job.work {
+                    Work::Night => self.umbrella.fleet(self.job.scheduled, &mapped, Some(read_until)).await?,
+                    Work::Backfill(_) => self.umbrella.customers(&mapped, Some(read_until)).await?,
+                })
             },
             async {
                 Ok(collect(self.reader, &self.surroundings.config.record.type_name, match_questions).await?)
@@ -107,6 +113,7 @@ impl<E: Exchange> Preparation<'_, E> {
         };
         let request = Request {
             scheduled: self.job.scheduled,
+            work: self.job.work,
             scope: &self.job.scope,
             initial_window: self.surroundings.config.record.initial_window,
             waivers: &self.job.waivers,
@@ -124,16 +131,24 @@ impl<E: Exchange> Preparation<'_, E> {
             has_default_status: status.is_some(),
             has_records,
         };
-        self.check_type(&setup)?;
+        if self.job.work.creates() {
+            self.check_type(&setup)?;
+        }
         let (lines, counts) = self.inform(resolution.lines, &umbrella_fleet, read_until).await?;
         let limits = self.surroundings.limits();
         let policy = Policy {
+            work: self.job.work,
             limits: &limits,
             waivers: &self.job.waivers,
-            touch_unchanged: self.surroundings.config.record.touch == Touch::Nightly,
+            touch_unchanged: self.touches_unchanged(),
         };
         let plan = plan(self.job.scheduled, &setup, lines, findings, &policy);
         Ok(Prepared { plan, type_state, status, counts })
+    }
+
+    /// Last Updated says when a night was here, also where it changed nothing. A backfill is no night.
+    fn touches_unchanged(&self) -> bool {
+        self.job.work == Work::Night && self.surroundings.config.record.touch == Touch::Nightly
     }
 
     /// The status that new records get; `None` where none is flagged as default.

@@ -40,7 +40,7 @@ pub async fn plan<E: Exchange>(
     Ok(Planned { plan, refusals, companies: job.scope.companies(), calls })
 }
 
-/// One nightly run: takes the lease, makes a plan, and carries it out unless a guard refuses it.
+/// One run, of a night or over another window: takes the lease, makes a plan, and carries it out unless a guard refuses it.
 ///
 /// # Errors
 /// A [`RunError`] where nothing was written. What stopped a run that wrote something is in its [`Report`].
@@ -51,7 +51,7 @@ pub async fn sync<E: Exchange>(
 ) -> Result<Report, RunError> {
     let until = Instant::now() + surroundings.config.http.run_deadline;
     let started_at = surroundings.clock.now();
-    let recorded = Recorded::begin(surroundings, "sync", job.scheduled).await?;
+    let recorded = Recorded::begin(surroundings, job.work.command(), job.scheduled).await?;
     let work = async |recorded: &Recorded<'_>| {
         let night = Night { services, surroundings, job, recorded, started_at, until };
         night.pass().await

@@ -8,7 +8,7 @@ mod list;
 use crate::domain::answer::Answer;
 use crate::domain::field::{FieldId, FieldMap};
 use crate::domain::ids::OrgId;
-use crate::domain::metrics::{CategoryRequests, Metrics, Presence, Reading, Threats, Unread};
+use crate::domain::metrics::{CategoryRequests, Metrics, MonthMetrics, Presence, Reading, Threats, Unread};
 
 pub use account::account;
 pub use list::clean;
@@ -41,6 +41,8 @@ pub enum Desired {
     Set(Answer),
     /// It keeps what it says, because nothing complete was read.
     Keep(Unread),
+    /// It keeps what it says, because it is not this run's to say.
+    Untouched,
     /// It says when the record was written, and is set whenever it is.
     Stamp,
 }
@@ -48,7 +50,7 @@ pub enum Desired {
 /// The answers that the record of `organization` should give.
 #[must_use]
 pub fn translate(organization: OrgId, metrics: &Metrics, format: &Format) -> FieldMap<Desired> {
-    let month = &metrics.month;
+    let month = translate_month(&metrics.month, format);
     FieldMap::from_fn(|field| match field {
         FieldId::OrganizationId => Desired::Set(Answer::Text(organization.to_string())),
         FieldId::Package => desired(&metrics.package, |name| Answer::Text(format.single(name))),
@@ -59,6 +61,20 @@ pub fn translate(organization: OrgId, metrics: &Metrics, format: &Format) -> Fie
         FieldId::AgentsDeployed => number(&metrics.agents, |agents| agents.total),
         FieldId::AgentsActive => number(&metrics.agents, |agents| agents.active),
         FieldId::AgentsInactive => desired(&metrics.agents, |agents| format.list(&inactive(agents))),
+        FieldId::DnsQueries
+        | FieldId::MalwarePrevented
+        | FieldId::BotnetContained
+        | FieldId::TopDomains
+        | FieldId::TopDomainsBlocked
+        | FieldId::TopCategories
+        | FieldId::LastUpdated => month[field].clone(),
+    })
+}
+
+/// The answers to the six "Last Month" questions; no other is touched, but for the time of writing.
+#[must_use]
+pub fn translate_month(month: &MonthMetrics, format: &Format) -> FieldMap<Desired> {
+    FieldMap::from_fn(|field| match field {
         FieldId::DnsQueries => number(&month.queries, |queries| *queries),
         FieldId::MalwarePrevented => number(&month.malware, |threats| format.threats(threats)),
         FieldId::BotnetContained => number(&month.botnet, |threats| format.threats(threats)),
@@ -70,6 +86,15 @@ pub fn translate(organization: OrgId, metrics: &Metrics, format: &Format) -> Fie
             desired(&month.top_categories, |rows| format.list(&format.categories(rows)))
         }
         FieldId::LastUpdated => Desired::Stamp,
+        FieldId::OrganizationId
+        | FieldId::Package
+        | FieldId::Seats
+        | FieldId::NetworksTotal
+        | FieldId::NetworksActive
+        | FieldId::NetworksInactive
+        | FieldId::AgentsDeployed
+        | FieldId::AgentsActive
+        | FieldId::AgentsInactive => Desired::Untouched,
     })
 }
 
@@ -121,7 +146,8 @@ fn inactive(presence: &Presence) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::domain::finding::Reason;
-    use crate::domain::metrics::MonthMetrics;
+    use crate::domain::window::Window;
+    use crate::domain::work::Work;
 
     const FORMAT: Format = Format { top_n: 2, threat_count: ThreatCount::Sites, answer_chars_max: 1000 };
 
@@ -153,6 +179,7 @@ mod tests {
         match desired {
             Desired::Set(answer) => answer.to_string(),
             Desired::Keep(unread) => format!("keep: {}", unread.reason),
+            Desired::Untouched => "untouched".into(),
             Desired::Stamp => "stamp".into(),
         }
     }
@@ -180,6 +207,19 @@ mod tests {
         Top Categories Last Month: Business & Industry (7)
         Last Updated: stamp
         ");
+    }
+
+    #[test]
+    fn a_month_says_nothing_about_the_other_fields() {
+        let month = translate_month(&metrics().month, &FORMAT);
+        for (field, desired) in translate(OrgId(1_000_001), &metrics(), &FORMAT).iter() {
+            let expected = if !backfill().covers(field) { Desired::Untouched } else { desired.clone() };
+            assert_eq!(month[field], expected, "{field}");
+        }
+    }
+
+    fn backfill() -> Work {
+        Work::Backfill(Window::month(2026, 5).unwrap())
     }
 
     #[test]

@@ -115,9 +115,17 @@ impl<E: Exchange> Visit<'_, E> {
     /// # Errors
     /// Where the state cannot be used.
     pub async fn month(&self) -> Result<MonthMetrics, StateError> {
-        let Some(window) = self.needs.month else {
-            return Ok(MonthMetrics::unread(&Unread::report("the month was not asked for")));
-        };
+        match self.needs.month {
+            Some(window) => self.month_over(window).await,
+            None => Ok(MonthMetrics::unread(&Unread::report("the month was not asked for"))),
+        }
+    }
+
+    /// As [`month`](Self::month), over any window. Several windows share the organization's token.
+    ///
+    /// # Errors
+    /// Where the state cannot be used.
+    pub async fn month_over(&self, window: Window) -> Result<MonthMetrics, StateError> {
         let known = self.needs.memory.known(self.organization.id, window).await?;
         let (malware, botnet) = self.threats(window, known.threats).await?;
         let queries = self.kept(window, known.queries, self.queries(window), MonthAnswer::Queries).await?;

@@ -31,7 +31,7 @@ pub struct Fleet {
     pub console: Option<Console>,
     /// Path of the customer list; `None` where the mapping is the list.
     pub customers_path: Option<&'static str>,
-    /// Path and query of the report on all organizations' deployments.
+    /// Path and query of the report on all organizations' deployments; empty where it was not asked for.
     pub deployments_path: String,
     deployments: Result<HashMap<OrgId, Deployment>, String>,
 }
@@ -98,6 +98,22 @@ impl<E: Exchange> Umbrella<E> {
         mapped: &[Organization],
         deadline: Option<Instant>,
     ) -> Result<Fleet, UmbrellaError> {
+        let fleet = self.customers(mapped, deadline).await?;
+        let survey = Survey { gateway: &self.gateway, deadline };
+        let deployments_path = format!("/reports/v2/providers/deployments?{}", activity_span(scheduled));
+        let deployments = survey.deployments(&deployments_path).await?;
+        Ok(Fleet { deployments, deployments_path, ..fleet })
+    }
+
+    /// As [`fleet`](Self::fleet), without anybody's activity: for those who want months only.
+    ///
+    /// # Errors
+    /// As for [`fleet`](Self::fleet).
+    pub async fn customers(
+        &self,
+        mapped: &[Organization],
+        deadline: Option<Instant>,
+    ) -> Result<Fleet, UmbrellaError> {
         let survey = Survey { gateway: &self.gateway, deadline };
         let first_page = match self.customers {
             CustomerSource::Mapping => survey.sign_in().await.map(|()| None)?,
@@ -112,8 +128,7 @@ impl<E: Exchange> Umbrella<E> {
             None => Snapshot::complete(mapped.to_vec()),
             Some(first_page) => survey.customers(first_page, counted).await?,
         };
-        let deployments_path = format!("/reports/v2/providers/deployments?{}", activity_span(scheduled));
-        let deployments = survey.deployments(&deployments_path).await?;
+        let (deployments, deployments_path) = (Ok(HashMap::new()), String::new());
         Ok(Fleet { customers, console, customers_path, deployments_path, deployments })
     }
 }

@@ -12,6 +12,7 @@ use psasync::domain::metrics::{Metrics, MonthMetrics, Presence, Reading, Threats
 use psasync::domain::question::{FieldType, QuestionMap, QuestionMatch};
 use psasync::domain::record::Record;
 use psasync::domain::waiver::{Rule, Waivers};
+use psasync::domain::work::Work;
 use psasync::plan::guard::{Limits, approve};
 use psasync::plan::{
     Action, Informed, LinePlan, Plan, Policy, SecondSource, Setup, SetupChange, falls, plan,
@@ -56,8 +57,12 @@ impl World {
             has_default_status: self.has_default_status,
             has_records: self.has_records,
         };
-        let policy =
-            Policy { limits: &LIMITS, waivers: &self.waivers, touch_unchanged: self.touch_unchanged };
+        let policy = Policy {
+            work: Work::Night,
+            limits: &LIMITS,
+            waivers: &self.waivers,
+            touch_unchanged: self.touch_unchanged,
+        };
         plan("2026-11-21T00:00:00Z".parse().unwrap(), &setup, self.lines, Vec::new(), &policy)
     }
 

@@ -11,6 +11,7 @@ use psasync::domain::record::Record;
 use psasync::domain::snapshot::Snapshot;
 use psasync::domain::waiver::{Rule, Waivers};
 use psasync::domain::window::InitialWindow;
+use psasync::domain::work::Work;
 use psasync::plan::bucket_of;
 use psasync::resolve::{Known, Request, Resolution, ResolvedLine, Scope, resolve};
 use rstest::rstest;
@@ -52,6 +53,7 @@ impl World {
         };
         let request = Request {
             scheduled: "2026-11-21T00:00:00Z".parse().unwrap(),
+            work: Work::Night,
             scope: &self.scope,
             initial_window: InitialWindow::Last30Days,
             waivers: &self.waivers,

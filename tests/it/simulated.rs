@@ -20,6 +20,8 @@ use psasync::domain::finding::{Bucket, Finding, Reason};
 use psasync::domain::ids::RunId;
 use psasync::domain::mapping::Mapping;
 use psasync::domain::waiver::{Rule, Waivers};
+use psasync::domain::window::Window;
+use psasync::domain::work::Work;
 use psasync::http::{Exchange, ExchangeError};
 use psasync::plan::LinePlan;
 use psasync::progress::Unwatched;
@@ -133,6 +135,7 @@ pub(crate) struct Night {
     network: Arc<Network>,
     folder: TempDir,
     settings: BTreeMap<String, String>,
+    work: Work,
     scheduled: Option<DateTime<Utc>>,
     scope: Scope,
     waivers: Waivers,
@@ -195,6 +198,7 @@ impl Night {
             network: Arc::new(network),
             folder,
             settings: BTreeMap::new(),
+            work: Work::Night,
             scheduled: None,
             scope: Scope::Fleet,
             waivers: Waivers::default(),
@@ -208,6 +212,12 @@ impl Night {
     pub(crate) fn set(mut self, key: &str, value: impl ToString) -> Self {
         let variable = format!("PSASYNC_{}", key.replace('.', "__").to_uppercase());
         self.settings.insert(variable, value.to_string());
+        self
+    }
+
+    /// Makes runs be about a month such as `2026-01`, or about what they usually are.
+    pub(crate) fn month(mut self, month: &str) -> Self {
+        self.work = Window::months(month).map_or(Work::Night, |months| Work::Backfill(months[0]));
         self
     }
 
@@ -375,6 +385,7 @@ impl Night {
         let services = Services::new(&self.network, &config, clock, SEED).unwrap();
         let scheduled = self.scheduled.unwrap_or(now);
         let job = Job {
+            work: self.work,
             scheduled,
             scope: self.scope.clone(),
             waivers: self.waivers.clone(),

@@ -15,11 +15,11 @@ use crate::customers::{acme, question_id, settled, with_customers};
 use crate::simulated::{Night, Told as _, is_read_again};
 
 /// How many reports on a month were asked for.
-fn month_reports(night: &Night) -> usize {
+pub(crate) fn month_reports(night: &Night) -> usize {
     night.log(Service::Umbrella).iter().filter(|logged| logged.path.ends_with("/dns")).count()
 }
 
-fn at(night: &Night, now: &str) {
+pub(crate) fn at(night: &Night, now: &str) {
     night.simulation.set_now(now.parse().unwrap());
     night.forget();
 }

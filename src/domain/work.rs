@@ -1,0 +1,48 @@
+//! What a run is for.
+
+use super::field::{FieldId, Group};
+use super::window::Window;
+
+/// What a run is for: which fields are its to write, and whether it may create anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// All fields of all records, each over the window that is its by now. Creates what is missing.
+    Night,
+    /// The six "Last Month" fields of the records that exist, over this window. Creates nothing.
+    Backfill(Window),
+}
+
+impl Work {
+    /// Whether the field is the run's to write.
+    #[must_use]
+    pub fn covers(self, field: FieldId) -> bool {
+        match self {
+            Self::Night => true,
+            Self::Backfill(_) => field == FieldId::LastUpdated || field.spec().group == Some(Group::Month),
+        }
+    }
+
+    /// Whether it may create the type, questions and records.
+    #[must_use]
+    pub fn creates(self) -> bool {
+        self == Self::Night
+    }
+
+    /// The window that it takes from its command.
+    #[must_use]
+    pub fn window(self) -> Option<Window> {
+        match self {
+            Self::Night => None,
+            Self::Backfill(window) => Some(window),
+        }
+    }
+
+    /// The command that does it, as the history names it.
+    #[must_use]
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Night => "sync",
+            Self::Backfill(_) => "backfill",
+        }
+    }
+}
