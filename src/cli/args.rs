@@ -90,6 +90,8 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Run once: plan, and carry the plan out
     Sync(SyncArgs),
+    /// Say where a company's answers come from: mapping, window, requests, earlier values
+    Explain(ExplainArgs),
     /// Stay up, and run `sync` at 00:00 UTC every night
     Serve,
     /// Look at the configuration
@@ -217,6 +219,21 @@ pub(super) struct SyncArgs {
     #[arg(long)]
     pub(super) refresh_month: bool,
     /// How the result looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The company
+    #[arg(value_name = "PSA_ID")]
+    pub(super) company: String,
+    /// One field, by its number or its question [default: all]
+    pub(super) field: Option<String>,
+    /// The instant that a run would be for, such as 2026-12-01T00:00:00Z [default: now]
+    #[arg(long, value_name = "RFC3339")]
+    pub(super) scheduled_for: Option<DateTime<Utc>>,
+    /// How the explanation looks
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Index, IndexMut};
 
-use super::question::FieldType;
+use super::question::{FieldType, question_key};
 
 /// One of the 16 fields. The order is that of their questions on the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +109,13 @@ impl FieldId {
     #[must_use]
     pub fn of_question(text: &str) -> Option<Self> {
         Self::all().find(|field| field.question() == text)
+    }
+
+    /// The field that a person names: by its number from 1, or by its question, whatever its case and white space.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        let key = question_key(text);
+        Self::all().find(|field| field.sequence().to_string() == key || question_key(field.question()) == key)
     }
 
     /// The field's row of the table.

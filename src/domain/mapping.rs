@@ -22,6 +22,18 @@ pub enum LineState {
     Ended,
 }
 
+impl LineState {
+    /// What the mapping calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 /// One usable line of the mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingLine {

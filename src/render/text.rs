@@ -1,5 +1,7 @@
 //! What a person reads: the plan, the summary of a run, a record.
 
+mod explain;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -12,6 +14,8 @@ use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{Action, Counts, LinePlan, Plan, SetupChange};
 use crate::run::{Bootstrap, Calls, Planned, Report, approval};
+
+pub use explain::explanations;
 
 /// How many subjects of one finding are named.
 const SUBJECTS_SHOWN_MAX: usize = 20;

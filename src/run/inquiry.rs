@@ -9,6 +9,7 @@ use super::surroundings::Surroundings;
 use crate::domain::answer::Alteration;
 use crate::domain::field::{FieldMap, Group};
 use crate::domain::ids::{OrgId, PsaId, RecordId};
+use crate::domain::mapping::MappingLine;
 use crate::domain::metrics::{Metrics, MonthMetrics, Unread};
 use crate::domain::waiver::Rule;
 use crate::domain::work::Work;
@@ -17,7 +18,7 @@ use crate::plan::{Informed, SecondSource, falls};
 use crate::resolve::{ResolvedLine, Target};
 use crate::store::{MonthCounts, MonthMemory, StateError};
 use crate::translate::{Desired, Format, translate, translate_month};
-use crate::umbrella::{Fleet, Needs, Umbrella, Visit, ZeroCheck};
+use crate::umbrella::{Call, Fleet, Needs, Umbrella, Visit, ZeroCheck};
 
 /// What asking about organizations needs.
 pub(super) struct Inquiry<'a, E> {
@@ -30,6 +31,18 @@ pub(super) struct Inquiry<'a, E> {
     pub(super) altered: BTreeMap<RecordId, Vec<Alteration>>,
 }
 
+/// What Umbrella says about one organization.
+#[derive(Clone)]
+pub(super) struct UmbrellaAnswer {
+    /// As it says it; `None` where only the month was asked for.
+    pub(super) metrics: Option<Metrics>,
+    /// What the record should say.
+    pub(super) desired: FieldMap<Desired>,
+    pub(super) second_sources: BTreeMap<Group, SecondSource>,
+    /// What was asked for that.
+    pub(super) calls: Vec<Call>,
+}
+
 impl<E: Exchange> Inquiry<'_, E> {
     /// What is to be known about a line, and what was counted at its organization as far as nobody doubts it.
     pub(super) async fn inform(
@@ -39,13 +52,34 @@ impl<E: Exchange> Inquiry<'_, E> {
         let Some(target) = &line.target else {
             return Ok((Informed::left_alone(line), None));
         };
+        let answer = self.ask(&line.line, target).await?;
+        if let (Some(SecondSource::DoesNot { .. }), Some(window)) =
+            (answer.second_sources.get(&Group::Month), target.window)
+        {
+            // What is held back shall not be what the month is known for: the next run asks again.
+            self.memory.doubt(target.organization.id, window).await?;
+        }
+        self.surroundings.progress.advance();
+        let counts = answer.metrics.as_ref().map(|metrics| {
+            let counts = counts(metrics, &answer.second_sources);
+            (line.line.external_id, line.line.psa_id.clone(), counts)
+        });
+        Ok((self.informed(line, answer), counts))
+    }
+
+    /// Asks Umbrella about the line's organization.
+    pub(super) async fn ask(
+        &self,
+        line: &MappingLine,
+        target: &Target,
+    ) -> Result<UmbrellaAnswer, StateError> {
         let needs = Needs {
             scheduled: self.job.scheduled,
             month: target.window,
             memory: &self.memory,
             deadline: Some(self.read_until),
-            mapping_package: line.line.package.as_deref(),
-            mapping_seats: line.line.seats,
+            mapping_package: line.package.as_deref(),
+            mapping_seats: line.seats,
         };
         let mut visit = self.umbrella.visit(self.fleet, &target.organization, &needs);
         let (metrics, desired) = match self.job.work {
@@ -57,20 +91,15 @@ impl<E: Exchange> Inquiry<'_, E> {
             Work::Backfill(_) => (None, translate_month(&visit.month().await?, &self.format())),
         };
         let second_sources = self.second_sources(target, &desired, &mut visit).await;
-        if let (Some(SecondSource::DoesNot { .. }), Some(window)) =
-            (second_sources.get(&Group::Month), target.window)
-        {
-            // What is held back shall not be what the month is known for: the next run asks again.
-            self.memory.doubt(target.organization.id, window).await?;
-        }
-        self.surroundings.progress.advance();
-        let counts = metrics.map(|metrics| {
-            let counts = counts(&metrics, &second_sources);
-            (line.line.external_id, line.line.psa_id.clone(), counts)
-        });
-        let record = target.record.as_ref();
+        Ok(UmbrellaAnswer { metrics, desired, second_sources, calls: visit.calls() })
+    }
+
+    /// The line with what was learnt about its organization.
+    pub(super) fn informed(&self, line: ResolvedLine, answer: UmbrellaAnswer) -> Informed {
+        let UmbrellaAnswer { desired, second_sources, .. } = answer;
+        let record = line.target.as_ref().and_then(|target| target.record.as_ref());
         let altered = record.and_then(|record| self.altered.get(&record.id)).cloned().unwrap_or_default();
-        Ok((Informed { line, desired: Some(desired), second_sources, altered }, counts))
+        Informed { line, desired: Some(desired), second_sources, altered }
     }
 
     async fn metrics(&self, target: &Target, visit: &mut Visit<'_, E>) -> Result<Metrics, StateError> {
@@ -82,7 +111,7 @@ impl<E: Exchange> Inquiry<'_, E> {
         Ok(metrics)
     }
 
-    fn format(&self) -> Format {
+    pub(super) fn format(&self) -> Format {
         let record = &self.surroundings.config.record;
         Format {
             top_n: record.top_n,

@@ -5,6 +5,7 @@
 mod bootstrap;
 mod error;
 mod exit;
+mod explain;
 mod inquiry;
 mod prepare;
 mod recorded;
@@ -13,11 +14,13 @@ mod serve;
 mod services;
 mod settlement;
 mod surroundings;
+mod survey;
 mod sync;
 
 pub use bootstrap::{Bootstrap, NearMatches, bootstrap};
 pub use error::RunError;
 pub use exit::Exit;
+pub use explain::{EarlierValue, ExplainedField, Explanation, Subject, ValueSource, explain};
 pub use prepare::Job;
 pub use report::{Calls, Planned, Report, approval, bucket};
 pub use serve::serve;

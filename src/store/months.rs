@@ -14,6 +14,7 @@ use super::journal::signed;
 use super::runs::{CARRIED_OUT, json};
 use super::{State, StateReader, time};
 use crate::clock::Clock;
+use crate::domain::field::FieldId;
 use crate::domain::ids::{OrgId, RunId};
 use crate::domain::metrics::{CategoryRequests, MonthAnswer, MonthAnswers, Threats};
 use crate::domain::window::Window;
@@ -107,6 +108,22 @@ impl Report {
             Self::TopDomains | Self::TopDomainsBlocked | Self::TopCategories => {
                 format!("{} top {}", settings.host, settings.top_n)
             }
+        }
+    }
+}
+
+impl KeptAnswer {
+    /// Whether the answer of `field` is made of it.
+    #[must_use]
+    pub fn serves(&self, field: FieldId) -> bool {
+        match self.answer {
+            MonthAnswer::Queries(_) => field == FieldId::DnsQueries,
+            MonthAnswer::Threats { .. } => {
+                matches!(field, FieldId::MalwarePrevented | FieldId::BotnetContained)
+            }
+            MonthAnswer::TopDomains(_) => field == FieldId::TopDomains,
+            MonthAnswer::TopDomainsBlocked(_) => field == FieldId::TopDomainsBlocked,
+            MonthAnswer::TopCategories(_) => field == FieldId::TopCategories,
         }
     }
 }

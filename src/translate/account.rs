@@ -50,10 +50,12 @@ fn active(presence: &Reading<Presence>, what: &str) -> Option<String> {
 }
 
 fn names(presence: &Reading<Presence>, what: &str, format: &Format) -> Option<String> {
-    let items = inactive(presence.read()?);
+    let presence = presence.read()?;
+    let items = inactive(presence);
     Some(format!(
-        "the names of {} {what} without traffic in these 7 days, sorted{}",
+        "the names of {} of {} {what}, those without traffic in these 7 days, sorted{}",
         items.len(),
+        presence.total,
         fit(&items, format)
     ))
 }
@@ -139,7 +141,7 @@ mod tests {
         insta::assert_snapshot!(told.join("\n"), @r"
         the name of the package, cut to 20 of its 22 characters (`record.max_answer_chars`)
         1 of 4 roaming agents had traffic in the 7 days before the scheduled time
-        the names of 3 roaming agents without traffic in these 7 days, sorted; 1 of 3 fit into 20 characters (`record.max_answer_chars`)
+        the names of 3 of 4 roaming agents, those without traffic in these 7 days, sorted; 1 of 3 fit into 20 characters (`record.max_answer_chars`)
         category 67 (Malware), DNS, blocked: 3 distinct domains, 99 requests; the domains count (`record.threat_count`)
         2 of 3 allowed domains that were read, most requests first, at most 2 (`record.top_n`)
         ");

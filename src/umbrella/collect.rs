@@ -208,7 +208,7 @@ impl<E: Exchange> Visit<'_, E> {
 
     async fn active_identities(&self, expected: Option<u64>) -> Result<HashSet<u64>, Unread> {
         let span = activity_span(self.needs.scheduled);
-        let path = format!("/reports/v2/top-identities?{span}&{IDENTITY_TYPES}");
+        let path = format!("{}?{span}&{IDENTITY_TYPES}", Topic::ActiveIdentities.report());
         let mut active = HashSet::new();
         let paging = Paging::new(IDENTITY_ROWS, expected);
         self.pages(Topic::ActiveIdentities, &path, paging, |page: Vec<wire::TopIdentity>| {
@@ -222,7 +222,7 @@ impl<E: Exchange> Visit<'_, E> {
 
     /// All identities of the organization; `active` are those with traffic. `expected` is how many another source counts.
     async fn census(&mut self, active: HashSet<u64>, expected: Option<u64>) -> Result<Census, Unread> {
-        let path = format!("/reports/v2/identities?{IDENTITY_TYPES}");
+        let path = format!("{}?{IDENTITY_TYPES}", Topic::Identities.report());
         let mut census = Census::new(active);
         let paging = Paging::new(IDENTITY_ROWS, expected);
         let take = |page: Vec<wire::Identity>| ControlFlow::Continue(census.add(&page));
@@ -265,7 +265,7 @@ impl<E: Exchange> Visit<'_, E> {
     }
 
     async fn queries(&self, window: Window) -> Result<u64, Unread> {
-        let path = format!("/reports/v2/total-requests/dns?{}", window_span(window));
+        let path = format!("{}?{}", Topic::Queries.report(), window_span(window));
         let total: wire::TotalRequests = self.report(Topic::Queries, &path).await?;
         Ok(total.count.0)
     }
@@ -305,7 +305,8 @@ impl<E: Exchange> Visit<'_, E> {
     async fn threat_rows(&self, window: Window) -> Result<Vec<wire::CategorySummary>, Unread> {
         let wanted = [MALWARE.id, BOTNET.id];
         let path = format!(
-            "/reports/v2/summaries-by-category/dns?{}&categories={},{}&verdict=blocked",
+            "{}?{}&categories={},{}&verdict=blocked",
+            Topic::Threats.report(),
             window_span(window),
             BOTNET.id,
             MALWARE.id
@@ -329,14 +330,13 @@ impl<E: Exchange> Visit<'_, E> {
         };
         let top_n = self.umbrella.top_n;
         let span = window_span(window);
-        let path =
-            format!("/reports/v2/top-destinations/dns?{span}&verdict={verdict}&limit={top_n}&offset=0");
+        let path = format!("{}?{span}&verdict={verdict}&limit={top_n}&offset=0", topic.report());
         let rows = self.report(topic, &path).await?;
         Ok(convert::top_domains(rows, top_n))
     }
 
     async fn top_categories(&self, window: Window) -> Result<Vec<CategoryRequests>, Unread> {
-        let path = format!("/reports/v2/top-categories/dns?{}&offset=0", window_span(window));
+        let path = format!("{}?{}&offset=0", Topic::TopCategories.report(), window_span(window));
         let rows = self.report(Topic::TopCategories, &path).await?;
         Ok(convert::top_categories(rows, self.umbrella.top_n))
     }

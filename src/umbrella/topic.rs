@@ -41,6 +41,19 @@ impl Topic {
             FieldId::TopCategories => &[Self::TopCategories],
         }
     }
+
+    /// The report that tells about it.
+    #[must_use]
+    pub fn report(self) -> &'static str {
+        match self {
+            Self::ActiveIdentities => "/reports/v2/top-identities",
+            Self::Identities => "/reports/v2/identities",
+            Self::Queries => "/reports/v2/total-requests/dns",
+            Self::Threats => "/reports/v2/summaries-by-category/dns",
+            Self::TopDomains | Self::TopDomainsBlocked => "/reports/v2/top-destinations/dns",
+            Self::TopCategories => "/reports/v2/top-categories/dns",
+        }
+    }
 }
 
 impl fmt::Display for Topic {

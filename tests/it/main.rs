@@ -6,6 +6,7 @@ mod answers;
 mod backfill;
 mod calls;
 mod customers;
+mod explain;
 mod guards;
 mod kills;
 mod matching;

@@ -16,6 +16,7 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use psasync::clock::Clock;
 use psasync::config::{self, mapping_file};
+use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Finding, Reason};
 use psasync::domain::ids::RunId;
 use psasync::domain::mapping::Mapping;
@@ -27,8 +28,8 @@ use psasync::plan::LinePlan;
 use psasync::progress::Unwatched;
 use psasync::resolve::Scope;
 use psasync::run::{
-    Bootstrap, Job, NearMatches, Planned, Report, RunError, Services, Surroundings, bootstrap, bucket, plan,
-    sync,
+    Bootstrap, Explanation, Job, NearMatches, Planned, Report, RunError, Services, Surroundings, bootstrap,
+    bucket, explain, plan, sync,
 };
 use psasync::store::{Lease, State};
 use serde_json::Value;
@@ -350,6 +351,14 @@ impl Night {
         };
         *self.network.death.lock().unwrap() = None;
         report
+    }
+
+    /// Explains ACME.
+    pub(crate) async fn explain(&self, field: Option<FieldId>) -> Vec<Explanation> {
+        let run = self.run();
+        let job = Job { scope: Scope::Companies(["acme".to_owned()].into()), ..run.job.clone() };
+        let services = &run.services;
+        explain(&services.umbrella, &services.reader, &run.surroundings(), &job, field).await.unwrap()
     }
 
     pub(crate) async fn bootstrap(&self, near_matches: NearMatches) -> Result<Bootstrap, RunError> {

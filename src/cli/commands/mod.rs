@@ -4,6 +4,7 @@ pub(super) mod bootstrap;
 pub(super) mod config;
 #[cfg(feature = "demo")]
 pub(super) mod demo;
+pub(super) mod explain;
 pub(super) mod plan;
 pub(super) mod serve;
 #[cfg(feature = "demo")]

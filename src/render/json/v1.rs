@@ -1,5 +1,7 @@
 //! Version 1 of the JSON reports of `plan`, `sync` and `bootstrap`. Frozen: members are added, never renamed or removed.
 
+mod explain;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -12,6 +14,8 @@ use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{self, Action, Counts, LinePlan, Plan, SetupChange};
 use crate::run::{self, Bootstrap, Exit, Planned, Report, approval};
+
+pub use explain::explanations;
 
 /// The version of this format.
 pub const FORMAT_VERSION: u32 = 1;

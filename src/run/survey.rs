@@ -1,0 +1,155 @@
+//! What serves every company at once: both services' lists, resolved into lines.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::error::RunError;
+use super::prepare::Preparation;
+use super::settlement::settle_earlier_writes;
+use crate::connectwise::{self, TypeState, collect};
+use crate::domain::company::ConfigurationStatus;
+use crate::domain::finding::Finding;
+use crate::domain::ids::StatusId;
+use crate::domain::mapping::{LineState, Mapping};
+use crate::domain::organization::Organization;
+use crate::domain::snapshot::Completeness;
+use crate::domain::work::Work;
+use crate::http::Exchange;
+use crate::plan::{Setup, setup_changes};
+use crate::resolve::{Known, Request, ResolvedLine, match_questions, resolve};
+use crate::umbrella;
+
+/// What is known before a single organization is asked.
+pub(super) struct Survey {
+    /// What Umbrella says about all organizations.
+    pub(super) organizations: umbrella::Fleet,
+    pub(super) type_state: TypeState,
+    /// The status that new records get.
+    pub(super) status: Option<StatusId>,
+    /// Whether there is any record of the type.
+    has_records: bool,
+    /// The lines of the scope, resolved.
+    pub(super) lines: Vec<ResolvedLine>,
+    /// What is not about one line.
+    pub(super) findings: Vec<Finding>,
+    /// When reading ends.
+    pub(super) read_until: Instant,
+}
+
+impl Survey {
+    pub(super) fn setup<'a>(&'a self, type_name: &'a str) -> Setup<'a> {
+        Setup {
+            type_name,
+            type_exists: self.type_state.id.is_some(),
+            questions: &self.type_state.questions,
+            has_default_status: self.status.is_some(),
+            has_records: self.has_records,
+        }
+    }
+}
+
+impl<E: Exchange> Preparation<'_, E> {
+    /// Reads both services' lists and resolves the lines of the scope.
+    pub(super) async fn survey(&self) -> Result<Survey, RunError> {
+        let read_until = Instant::now() + reading_time(self.surroundings.config.http.run_deadline);
+        let type_name = &self.surroundings.config.record.type_name;
+        let (organizations, connectwise) = tokio::try_join!(
+            async {
+                let mapped = mapped(self.surroundings.mapping);
+                Ok(match self.job.work {
+                    Work::Night => self.umbrella.fleet(self.job.scheduled, &mapped, Some(read_until)).await?,
+                    Work::Backfill(_) => self.umbrella.customers(&mapped, Some(read_until)).await?,
+                })
+            },
+            async { Ok(collect(self.reader, type_name, match_questions).await?) },
+        )
+        .map_err(|error: RunError| error)?;
+        if let Completeness::Partial { reason } = &organizations.customers.completeness {
+            warn!(reason, "Umbrella's customer list is partial: organizations that it lacks are left alone");
+        }
+        let connectwise::Fleet { type_state, statuses, companies, records, mut findings } = connectwise;
+        let status = self.status(&statuses)?;
+        if let Some(recorded) = self.recorded {
+            settle_earlier_writes(recorded, &records).await?;
+        }
+        let has_records = !records.is_empty();
+        let known = Known {
+            mapping: self.surroundings.mapping,
+            organizations: &organizations.customers,
+            companies: &companies,
+            records,
+            statuses: &statuses,
+            type_has_password: type_state.has_password,
+        };
+        let request = Request {
+            scheduled: self.job.scheduled,
+            work: self.job.work,
+            scope: &self.job.scope,
+            initial_window: self.surroundings.config.record.initial_window,
+            waivers: &self.job.waivers,
+        };
+        let resolution = resolve(known, &request);
+        findings.extend(resolution.unmapped);
+        let lines = resolution.lines;
+        let survey = Survey { organizations, type_state, status, has_records, lines, findings, read_until };
+        if self.job.work.creates() {
+            self.check_type(&survey.setup(type_name))?;
+        }
+        Ok(survey)
+    }
+
+    /// The status that new records get; `None` where none is flagged as default.
+    fn status(&self, statuses: &[ConfigurationStatus]) -> Result<Option<StatusId>, RunError> {
+        let Some(name) = &self.surroundings.config.record.status else {
+            return Ok(statuses.iter().find(|status| status.default).map(|status| status.id));
+        };
+        let is_named = |status: &&ConfigurationStatus| status.name.trim().eq_ignore_ascii_case(name.trim());
+        let status = statuses.iter().find(is_named).ok_or_else(|| RunError::StatusUnknown {
+            name: name.clone(),
+            known: quoted(statuses.iter().map(|status| status.name.as_str())),
+        })?;
+        Ok(Some(status.id))
+    }
+
+    fn check_type(&self, setup: &Setup<'_>) -> Result<(), RunError> {
+        let changes = setup_changes(setup);
+        if self.surroundings.config.record.manage_type || changes.is_empty() {
+            return Ok(());
+        }
+        Err(RunError::TypeNotManaged {
+            missing: if setup.type_exists {
+                let questions =
+                    changes.iter().filter_map(|change| change.field()).map(|field| field.question());
+                format!("the questions {} are", quoted(questions))
+            } else {
+                format!("the configuration type `{}` is", setup.type_name)
+            },
+        })
+    }
+}
+
+/// Reading may take three quarters of a run's time: hours of reading never end in no write at all.
+fn reading_time(run_deadline: Duration) -> Duration {
+    run_deadline * 3 / 4
+}
+
+/// The organizations of the mapping, for consoles whose customer list is not used.
+fn mapped(mapping: &Mapping) -> Vec<Organization> {
+    mapping
+        .lines
+        .iter()
+        .filter(|line| line.state == LineState::Active)
+        .map(|line| Organization {
+            id: line.external_id,
+            name: line.name.clone().unwrap_or_else(|| line.psa_id.to_string()),
+            seats: line.seats,
+            package: line.package.clone(),
+        })
+        .collect()
+}
+
+fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
