@@ -90,6 +90,11 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Run once: plan, and carry the plan out
     Sync(SyncArgs),
+    /// Rewrite the six "Last Month" fields over another window
+    ///
+    /// Goes through the same plan and guards as `sync`, and creates nothing. The next nightly run returns the fields to the regular
+    /// window.
+    Backfill(BackfillArgs),
     /// Stay up, and run `sync` at 00:00 UTC every night
     Serve,
     /// Look at the configuration
@@ -216,6 +221,24 @@ pub(super) struct SyncArgs {
     /// Ask Umbrella for the "Last Month" values again, also where they are known
     #[arg(long)]
     pub(super) refresh_month: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BackfillArgs {
+    /// A calendar month that is over
+    #[arg(long, value_name = "YYYY-MM")]
+    pub(super) month: Vec<String>,
+    /// The 30 days before the scheduled day
+    #[arg(long)]
+    pub(super) last_30_days: bool,
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
+    /// Only show what would change
+    #[arg(long)]
+    pub(super) dry_run: bool,
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,

@@ -62,6 +62,7 @@ async fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Bootstrap(args) => commands::bootstrap::run(&context, args).await,
         Command::Plan(args) => commands::plan::run(&context, &args).await,
         Command::Sync(args) => commands::sync::run(&context, &args).await,
+        Command::Backfill(args) => commands::backfill::run(&context, &args).await,
         Command::Serve => commands::serve::run(&context).await,
         Command::Config(ConfigCommand::Check) => commands::config::check(&context),
     }

@@ -71,7 +71,7 @@ impl RunError {
             Self::TypeNotManaged { .. } => {
                 "run `psasync bootstrap` once with a role that has System > Table Setup: Add, Edit, Inquire All".to_owned()
             }
-            Self::Stopped => "nothing to do: the next run starts anew".to_owned(),
+            Self::Stopped => "run it again, or wait for the next night".to_owned(),
         }
     }
 }

@@ -7,9 +7,11 @@ use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Reason};
 use psasync::domain::ids::OrgId;
 use psasync::domain::waiver::Rule;
+use psasync::domain::window::Window;
+use psasync::domain::work::Work;
 use psasync::http::ExchangeError;
 use psasync::plan::Action;
-use psasync::run::{Exit, RunError};
+use psasync::run::{Exit, RunError, approval};
 use rstest::rstest;
 use serde_json::{Value, json};
 use simulator::{Service, World};
@@ -196,6 +198,11 @@ async fn many_zeros_refuse_a_backfill_and_the_refusal_names_the_command_that_app
     let report = night.sync().await;
     assert_eq!(report.exit(), Exit::Refused);
     assert_eq!(night.count(Service::ConnectWise, "PATCH"), 0);
+    let command = approval(report.plan.work, &report.refusals, &report.companies);
+    assert_eq!(command, "psasync backfill --month 2026-01 --approve max-zeroed-percent");
+    let last_30_days = Work::Backfill(Window::last_30_days(report.plan.scheduled));
+    let command = approval(last_30_days, &report.refusals, &["acme".to_owned()]);
+    assert_eq!(command, "psasync backfill --last-30-days --company acme --approve max-zeroed-percent");
     let night = night.approve(Rule::MaxZeroedPercent);
     assert_eq!(night.sync().await.exit(), Exit::Done, "a second source confirms every one of them");
 }

@@ -80,6 +80,19 @@ async fn a_sync_reads_as_it_did() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_backfill_reads_as_it_did() {
+    let night = Night::of(small()).month("2026-01");
+    let planned = night.plan().await;
+    assert_eq!(planned.exit(false), Exit::Degraded);
+    assert_snapshot!("backfill_plan_text", plain(&text::plan(&planned)));
+    assert_snapshot!("backfill_plan_json", plain(&v1::plan(&planned, planned.exit(false))));
+    let report = night.sync().await;
+    assert_snapshot!("backfill_text", plain(&text::sync(&report)));
+    let document: serde_json::Value = serde_json::from_str(&v1::sync(&report, report.exit())).unwrap();
+    assert_eq!((&document["kind"], &document["dry_run"]), (&json!("backfill"), &json!(false)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_reads_as_it_did() {
     let planned = Night::of(fallen()).plan().await;
     let report = Night::of(fallen()).sync().await;

@@ -1,4 +1,4 @@
-//! Version 1 of the JSON reports of `plan`, `sync` and `bootstrap`. Frozen: members are added, never renamed or removed.
+//! Version 1 of the JSON reports of `plan`, `sync`, `backfill` and `bootstrap`. Frozen: members are added, never renamed or removed.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,11 @@ use serde::Serialize;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::ids::{CompanyId, OrgId, RecordId};
 use crate::domain::window::Window;
+use crate::domain::work::Work;
 use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{self, Action, Counts, LinePlan, Plan, SetupChange};
+use crate::render::RETURNS;
 use crate::run::{self, Bootstrap, Exit, Planned, Report, approval};
 
 /// The version of this format.
@@ -20,7 +22,13 @@ pub const FORMAT_VERSION: u32 = 1;
 struct Document<'a> {
     format_version: u32,
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dry_run: Option<bool>,
     scheduled: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
     digest: String,
     empty: bool,
     counts: BTreeMap<&'static str, usize>,
@@ -151,7 +159,8 @@ pub fn plan(planned: &Planned, exit: Exit) -> String {
     let Planned { plan, refusals, companies: scope, calls } = planned;
     let companies = plan.lines.iter().map(|line| company(line, line.bucket(), None, &[])).collect();
     to_text(&Document {
-        kind: "plan",
+        kind: kind(plan.work, "plan"),
+        dry_run: plan.work.window().map(|_| true),
         counts: counts(&plan.counts()),
         forecast: Some(Forecast {
             setup_writes: forecast.setup_writes,
@@ -173,7 +182,8 @@ pub fn sync(report: &Report, exit: Exit) -> String {
     let stopped =
         report.stopped.as_ref().map(|error| Problem { message: error.to_string(), hint: error.hint() });
     to_text(&Document {
-        kind: "sync",
+        kind: kind(report.plan.work, "sync"),
+        dry_run: report.plan.work.window().map(|_| false),
         counts: counts(&report.counts()),
         forecast: None,
         run: Some(Run {
@@ -210,7 +220,10 @@ fn document<'a>(
     Document {
         format_version: FORMAT_VERSION,
         kind: "",
+        dry_run: None,
         scheduled: time(plan.scheduled),
+        window: plan.work.window().map(span),
+        note: plan.work.window().map(|_| RETURNS),
         digest: plan.digest().to_string(),
         empty: plan.is_empty(),
         counts: BTreeMap::new(),
@@ -218,11 +231,18 @@ fn document<'a>(
         companies,
         findings: plan.findings.iter().map(finding).collect(),
         refusals: refusals.iter().map(refusal_row).collect(),
-        approve_with: (!refusals.is_empty()).then(|| approval(refusals, scope)),
+        approve_with: (!refusals.is_empty()).then(|| approval(plan.work, refusals, scope)),
         calls: Calls { umbrella: call_row(&calls.umbrella), connectwise: call_row(&calls.connectwise) },
         forecast: None,
         run: None,
         exit_code: exit.code(),
+    }
+}
+
+fn kind(work: Work, night: &'static str) -> &'static str {
+    match work {
+        Work::Night => night,
+        Work::Backfill(_) => "backfill",
     }
 }
 

@@ -1,0 +1,88 @@
+//! `psasync backfill`.
+
+use chrono::{DateTime, Utc};
+
+use super::{plan, sync};
+use crate::cli::args::BackfillArgs;
+use crate::cli::context::{Context, Ready};
+use crate::cli::failure::Failure;
+use crate::domain::window::{Window, WindowRefused};
+use crate::domain::work::Work;
+use crate::run::{Exit, Job};
+
+pub(in crate::cli) async fn run(context: &Context, args: &BackfillArgs) -> Result<Exit, Failure> {
+    let wanted = Wanted::of(args)?;
+    let ready = context.ready()?;
+    let job = ready.job(&args.scope, ready.clock.now())?;
+    let window = wanted.window(&ready, job.scheduled)?;
+    let job = Job { work: Work::Backfill(window), ..job };
+    if args.dry_run {
+        return plan::show(&ready, &job, args.format, false).await;
+    }
+    sync::night(&ready, &job, args.format).await
+}
+
+/// The windows that the command line names.
+enum Wanted {
+    /// At least one, in order.
+    Months(Vec<Window>),
+    Last30Days,
+}
+
+impl Wanted {
+    fn of(args: &BackfillArgs) -> Result<Self, Failure> {
+        if args.last_30_days != args.month.is_empty() {
+            return Err(usage(
+                "a backfill needs `--month` or `--last-30-days`, and not both",
+                "for example: psasync backfill --month 2026-05 --dry-run",
+            ));
+        }
+        if args.last_30_days {
+            return Ok(Self::Last30Days);
+        }
+        let mut months = Vec::new();
+        for text in &args.month {
+            let named = Window::months(text).ok_or_else(|| {
+                usage(format!("`--month`: `{text}` is no month"), "a month is written like 2026-05")
+            })?;
+            months.extend(named);
+        }
+        months.sort_unstable();
+        months.dedup();
+        Ok(Self::Months(months))
+    }
+
+    /// The one window that records can say something about.
+    fn window(self, ready: &Ready, scheduled: DateTime<Utc>) -> Result<Window, Failure> {
+        let window = match self {
+            Self::Last30Days => Window::last_30_days(scheduled),
+            Self::Months(months) => match months[..] {
+                [month] => month,
+                _ => {
+                    return Err(usage(
+                        format!("`--month`: {} months, and a record has room for one", months.len()),
+                        "name one month",
+                    ));
+                }
+            },
+        };
+        checked(window, ready, scheduled)
+    }
+}
+
+/// The window, provided that Umbrella can answer for the whole of it.
+fn checked(window: Window, ready: &Ready, scheduled: DateTime<Utc>) -> Result<Window, Failure> {
+    match window.check(scheduled, ready.clock.now()) {
+        Ok(()) => Ok(window),
+        Err(refused @ WindowRefused::NotOver { .. }) => {
+            Err(usage(refused.to_string(), "a month can be read once it is over"))
+        }
+        Err(refused @ WindowRefused::Gone { .. }) => {
+            Err(usage(refused.to_string(), "take a month of which every day is kept"))
+        }
+    }
+}
+
+fn usage(message: impl AsRef<str>, hint: &str) -> Failure {
+    Failure::new(Exit::Usage, message, hint)
+}
