@@ -228,7 +228,7 @@ pub(super) struct SyncArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct BackfillArgs {
-    /// A calendar month that is over
+    /// A calendar month that is over; with `--history-only` also several, or a range such as 2026-01..2026-06
     #[arg(long, value_name = "YYYY-MM")]
     pub(super) month: Vec<String>,
     /// The 30 days before the scheduled day
@@ -236,9 +236,12 @@ pub(super) struct BackfillArgs {
     pub(super) last_30_days: bool,
     #[command(flatten)]
     pub(super) scope: ScopeArgs,
-    /// Only show what would change
+    /// Only show what would change, or be read
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Only read the months and keep them in the state; nothing is sent to ConnectWise
+    #[arg(long)]
+    pub(super) history_only: bool,
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,

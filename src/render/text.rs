@@ -8,11 +8,12 @@ use owo_colors::OwoColorize as _;
 use crate::domain::answer::Stored;
 use crate::domain::field::FieldMap;
 use crate::domain::finding::{Bucket, Finding, Reason, Severity};
+use crate::domain::window::Window;
 use crate::domain::work::Work;
 use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{Action, Counts, LinePlan, Plan, SetupChange};
-use crate::run::{Bootstrap, Calls, Planned, Report, approval};
+use crate::run::{Bootstrap, Calls, History, Planned, Report, approval};
 
 use super::RETURNS;
 
@@ -76,6 +77,50 @@ pub fn bootstrap(bootstrap: &Bootstrap, dry_run: bool) -> String {
     }
     findings(&mut out, bootstrap.findings.iter());
     out
+}
+
+/// What is known of past months, and what was read or would be.
+#[must_use]
+pub fn history(history: &History) -> String {
+    let mut out = String::new();
+    let what = if history.is_dry_run { "History backfill plan" } else { "History backfill" };
+    heading(&mut out, &format!("{what} for {}", span_of(&history.months)));
+    findings(&mut out, history.findings.iter());
+    line(&mut out, "");
+    let (known, read, missing) = (history.known, history.read, history.missing());
+    let of = format!(
+        "{} about {}, {} each",
+        number_of(history.answers(), "answer"),
+        number_of(history.organizations, "organization"),
+        number_of(history.months.len(), "month")
+    );
+    if history.is_dry_run {
+        let _ = writeln!(out, "{of} = {known} known + {missing} to read");
+        let _ = writeln!(
+            out,
+            "Reading takes at least {} to Umbrella: {} and {}.",
+            number_of(history.asked + missing, "request"),
+            number_of(history.asked, "token"),
+            number_of(missing, "report")
+        );
+        line(&mut out, "Nothing is sent to ConnectWise.");
+    } else {
+        let _ = writeln!(out, "{of} = {known} known before + {read} read + {missing} not read");
+        line(&mut out, "Nothing was sent to ConnectWise.");
+    }
+    let seconds = (history.finished_at - history.started_at).as_seconds_f64();
+    let _ = writeln!(out, "{} Took {seconds:.1} s.", calls(&history.calls));
+    out
+}
+
+/// `2026-01 to 2026-06`, or each month where some between them are left out.
+fn span_of(months: &[Window]) -> String {
+    let names: Vec<_> = months.iter().filter_map(|month| month.month_name()).collect();
+    let is_without_gap = months.windows(2).all(|pair| pair[0].to() == pair[1].from());
+    match names.as_slice() {
+        [first, .., last] if is_without_gap => format!("{first} to {last}"),
+        names => names.join(", "),
+    }
 }
 
 /// A record with all its answers.

@@ -5,6 +5,7 @@
 mod bootstrap;
 mod error;
 mod exit;
+mod history;
 mod inquiry;
 mod prepare;
 mod recorded;
@@ -18,6 +19,7 @@ mod sync;
 pub use bootstrap::{Bootstrap, NearMatches, bootstrap};
 pub use error::RunError;
 pub use exit::Exit;
+pub use history::{History, HistoryJob, fill_history, plan_history};
 pub use prepare::Job;
 pub use report::{Calls, Planned, Report, approval, bucket};
 pub use serve::serve;

@@ -133,7 +133,7 @@ pub fn bucket(plan: &LinePlan, outcome: &LineOutcome) -> Bucket {
     }
 }
 
-fn degraded<'a>(mut findings: impl Iterator<Item = &'a Finding>) -> bool {
+pub(super) fn degraded<'a>(mut findings: impl Iterator<Item = &'a Finding>) -> bool {
     findings.any(|finding| finding.severity == Severity::Failure)
 }
 

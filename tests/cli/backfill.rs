@@ -24,6 +24,8 @@ fn refused(services: &Simulated, arguments: &[&str]) -> String {
 #[rstest]
 #[case::no_window(&[], "`--month` or `--last-30-days`")]
 #[case::both_windows(&["--month", "2026-05", "--last-30-days"], "not both")]
+#[case::history_without_months(&["--last-30-days", "--history-only"], "kept by month")]
+#[case::history_with_an_approval(&["--month", "2026-05", "--history-only", "--approve", "max-creates"], "no guard")]
 #[case::no_month(&["--month", "May"], "`May` is no month")]
 #[case::a_day(&["--month", "2026-05-01"], "`2026-05-01` is no month")]
 fn a_wrong_window_is_64_before_anything_is_read(#[case] arguments: &[&str], #[case] said: &str) {
@@ -60,4 +62,21 @@ fn a_backfill_is_planned_carried_out_and_taken_back_by_the_next_sync() {
     assert_eq!(done["counts"]["updated"], plan["counts"]["updated"]);
     assert_eq!(services.json(&["backfill", "--month", &month, "--dry-run"], 0)["empty"], true);
     assert_eq!(services.json(&["sync"], 0)["counts"]["updated"], done["counts"]["updated"]);
+}
+
+#[test]
+fn months_are_read_into_the_history_and_only_once() {
+    let services = Simulated::start(&["--fleet", "3:3"]);
+    let months = format!("{}..{}", months_ago(4), months_ago(3));
+    let arguments = ["backfill", "--history-only", "--month", &months, "--month", &months_ago(2)];
+    let plan = services.json(&[&arguments[..], &["--dry-run"]].concat(), 0);
+    assert_eq!((&plan["answers"]["missing"], &plan["forecast"]["tokens"]), (&45.into(), &3.into()));
+    let filled = services.json(&arguments, 0);
+    assert_eq!((&filled["kind"], &filled["history_only"]), (&"backfill".into(), &true.into()));
+    assert_eq!(filled["answers"]["read"], 45);
+    assert_eq!(filled["calls"]["connectwise"]["requests"], 0);
+    assert_eq!(services.json(&arguments, 0)["answers"]["known"], 45);
+    let output = services.command(&arguments).env("PSASYNC_STATE__PATH", ":memory:").output().unwrap();
+    assert_eq!(output.status.code(), Some(78), "{}", text(&output.stderr));
+    assert!(output.stdout.is_empty());
 }

@@ -7,6 +7,7 @@ mod backfill;
 mod calls;
 mod customers;
 mod guards;
+mod history;
 mod matching;
 mod openapi;
 mod planning;

@@ -43,7 +43,7 @@ fn fallen() -> World {
 }
 
 /// Without colours, and with `#` in place of how many requests there were and how long it took: that is what `calls` is about.
-fn plain(rendered: &str) -> String {
+pub(crate) fn plain(rendered: &str) -> String {
     let mut plain = String::new();
     let mut is_about_calls = false;
     for line in anstream::adapter::strip_str(rendered).to_string().lines() {

@@ -13,7 +13,7 @@ use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{self, Action, Counts, LinePlan, Plan, SetupChange};
 use crate::render::RETURNS;
-use crate::run::{self, Bootstrap, Exit, Planned, Report, approval};
+use crate::run::{self, Bootstrap, Exit, History, Planned, Report, approval};
 
 /// The version of this format.
 pub const FORMAT_VERSION: u32 = 1;
@@ -152,6 +152,46 @@ struct BootstrapDocument<'a> {
     exit_code: u8,
 }
 
+#[derive(Serialize)]
+struct HistoryDocument<'a> {
+    format_version: u32,
+    kind: &'static str,
+    history_only: bool,
+    dry_run: bool,
+    scheduled: String,
+    months: Vec<Span>,
+    organizations: usize,
+    answers: Answers,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<HistoryForecast>,
+    findings: Vec<FindingRow<'a>>,
+    calls: Calls,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<HistoryRun>,
+    exit_code: u8,
+}
+
+#[derive(Serialize)]
+struct Answers {
+    total: usize,
+    known: usize,
+    read: usize,
+    missing: usize,
+}
+
+#[derive(Serialize)]
+struct HistoryForecast {
+    tokens: usize,
+    reports: usize,
+}
+
+#[derive(Serialize)]
+struct HistoryRun {
+    started_at: String,
+    finished_at: String,
+    stopped: bool,
+}
+
 /// The report of `plan`.
 #[must_use]
 pub fn plan(planned: &Planned, exit: Exit) -> String {
@@ -210,6 +250,31 @@ pub fn bootstrap(bootstrap: &Bootstrap, dry_run: bool, exit: Exit) -> String {
     })
 }
 
+/// The report of `backfill --history-only`.
+#[must_use]
+pub fn history(history: &History, exit: Exit) -> String {
+    let missing = history.missing();
+    to_text(&HistoryDocument {
+        format_version: FORMAT_VERSION,
+        kind: "backfill",
+        history_only: true,
+        dry_run: history.is_dry_run,
+        scheduled: time(history.scheduled),
+        months: history.months.iter().copied().map(span).collect(),
+        organizations: history.organizations,
+        answers: Answers { total: history.answers(), known: history.known, read: history.read, missing },
+        forecast: history.is_dry_run.then_some(HistoryForecast { tokens: history.asked, reports: missing }),
+        findings: history.findings.iter().map(finding).collect(),
+        calls: call_rows(&history.calls),
+        run: (!history.is_dry_run).then(|| HistoryRun {
+            started_at: time(history.started_at),
+            finished_at: time(history.finished_at),
+            stopped: history.was_stopped,
+        }),
+        exit_code: exit.code(),
+    })
+}
+
 fn document<'a>(
     plan: &'a Plan,
     companies: Vec<Company<'a>>,
@@ -232,7 +297,7 @@ fn document<'a>(
         findings: plan.findings.iter().map(finding).collect(),
         refusals: refusals.iter().map(refusal_row).collect(),
         approve_with: (!refusals.is_empty()).then(|| approval(plan.work, refusals, scope)),
-        calls: Calls { umbrella: call_row(&calls.umbrella), connectwise: call_row(&calls.connectwise) },
+        calls: call_rows(calls),
         forecast: None,
         run: None,
         exit_code: exit.code(),
@@ -313,6 +378,10 @@ fn refusal_row(refusal: &Refusal) -> RefusalRow<'_> {
         key: refusal.key,
         companies: refusal.companies.iter().map(|company| company.as_str()).collect(),
     }
+}
+
+fn call_rows(calls: &run::Calls) -> Calls {
+    Calls { umbrella: call_row(&calls.umbrella), connectwise: call_row(&calls.connectwise) }
 }
 
 fn call_row(traffic: &Traffic) -> CallRow {
