@@ -92,6 +92,11 @@ pub(super) enum Command {
     Sync(SyncArgs),
     /// Say where a company's answers come from: mapping, window, requests, earlier values
     Explain(ExplainArgs),
+    /// Rewrite the six "Last Month" fields over another window
+    ///
+    /// Goes through the same plan and guards as `sync`, and creates nothing. The next nightly run returns the fields to the regular
+    /// window.
+    Backfill(BackfillArgs),
     /// Stay up, and run `sync` at 00:00 UTC every night
     Serve,
     /// Look at the configuration
@@ -234,6 +239,27 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "RFC3339")]
     pub(super) scheduled_for: Option<DateTime<Utc>>,
     /// How the explanation looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BackfillArgs {
+    /// A calendar month that is over; with `--history-only` also several, or a range such as 2026-01..2026-06
+    #[arg(long, value_name = "YYYY-MM")]
+    pub(super) month: Vec<String>,
+    /// The 30 days before the scheduled day
+    #[arg(long)]
+    pub(super) last_30_days: bool,
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
+    /// Only show what would change, or be read
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Only read the months and keep them in the state; nothing is sent to ConnectWise
+    #[arg(long)]
+    pub(super) history_only: bool,
+    /// How the result looks
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
 }

@@ -63,6 +63,7 @@ async fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Plan(args) => commands::plan::run(&context, &args).await,
         Command::Sync(args) => commands::sync::run(&context, &args).await,
         Command::Explain(args) => commands::explain::run(&context, args).await,
+        Command::Backfill(args) => commands::backfill::run(&context, &args).await,
         Command::Serve => commands::serve::run(&context).await,
         Command::Config(ConfigCommand::Check) => commands::config::check(&context),
     }

@@ -37,6 +37,14 @@ impl<T> Reading<T> {
         }
     }
 
+    /// Why it was not read.
+    pub fn unread(&self) -> Option<&Unread> {
+        match self {
+            Self::Read(_) => None,
+            Self::Unread(unread) => Some(unread),
+        }
+    }
+
     /// Converts what was read, and passes on why something was not.
     pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Reading<U> {
         match self {
@@ -119,6 +127,35 @@ impl MonthMetrics {
     }
 }
 
+impl MonthMetrics {
+    /// How many of the [`MonthAnswers::COUNT`] answers are complete.
+    #[must_use]
+    pub fn complete(&self) -> usize {
+        let answers: [bool; MonthAnswers::COUNT] = [
+            self.queries.read().is_some(),
+            self.malware.read().is_some() && self.botnet.read().is_some(),
+            self.top_domains.read().is_some(),
+            self.top_domains_blocked.read().is_some(),
+            self.top_categories.read().is_some(),
+        ];
+        answers.into_iter().filter(|is_complete| *is_complete).count()
+    }
+
+    /// Why something was not read.
+    pub fn unread_because(&self) -> impl Iterator<Item = &Unread> {
+        let Self { queries, malware, botnet, top_domains, top_domains_blocked, top_categories } = self;
+        let reasons = [
+            queries.unread(),
+            malware.unread(),
+            botnet.unread(),
+            top_domains.unread(),
+            top_domains_blocked.unread(),
+            top_categories.unread(),
+        ];
+        reasons.into_iter().flatten()
+    }
+}
+
 /// The answer of one of the reports that the six "Last Month" fields are made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MonthAnswer {
@@ -155,6 +192,23 @@ pub struct MonthAnswers {
 }
 
 impl MonthAnswers {
+    /// How many there are of a window, one from each report.
+    pub const COUNT: usize = 5;
+
+    /// How many of them are known.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        let Self { queries, threats, top_domains, top_domains_blocked, top_categories } = self;
+        let known: [bool; Self::COUNT] = [
+            queries.is_some(),
+            threats.is_some(),
+            top_domains.is_some(),
+            top_domains_blocked.is_some(),
+            top_categories.is_some(),
+        ];
+        known.into_iter().filter(|is_known| *is_known).count()
+    }
+
     /// Adds an answer.
     pub fn add(&mut self, answer: MonthAnswer) {
         match answer {

@@ -316,6 +316,13 @@ mod tests {
     }
 
     #[test]
+    fn the_last_30_days_end_at_the_midnight_of_the_scheduled_day() {
+        for scheduled in ["2026-03-15T00:00:00Z", "2026-03-15T23:59:59Z"] {
+            assert_eq!(Window::last_30_days(at(scheduled)).to_string(), "2026-02-13 to 2026-03-14");
+        }
+    }
+
+    #[test]
     fn only_a_whole_month_has_a_name() {
         assert_eq!(Window::month(2026, 2).unwrap().month_name().as_deref(), Some("2026-02"));
         assert_eq!(Window::last_30_days(at("2026-03-15T12:00:00Z")).month_name(), None);

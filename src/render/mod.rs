@@ -5,3 +5,6 @@
 
 pub mod json;
 pub mod text;
+
+/// What every plan and result of a backfill ends with.
+pub const RETURNS: &str = "The next nightly run returns these fields to the regular window.";

@@ -10,10 +10,14 @@ use owo_colors::OwoColorize as _;
 use crate::domain::answer::Stored;
 use crate::domain::field::FieldMap;
 use crate::domain::finding::{Bucket, Finding, Reason, Severity};
+use crate::domain::window::Window;
+use crate::domain::work::Work;
 use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{Action, Counts, LinePlan, Plan, SetupChange};
-use crate::run::{Bootstrap, Calls, Planned, Report, approval};
+use crate::run::{Bootstrap, Calls, History, Planned, Report, approval};
+
+use super::RETURNS;
 
 pub use explain::explanations;
 
@@ -28,17 +32,18 @@ pub const NOTHING_TO_DO: &str = "Nothing to do: no record needs a change.";
 pub fn plan(planned: &Planned) -> String {
     let Planned { plan, refusals, companies, .. } = planned;
     let mut out = String::new();
-    heading(&mut out, &format!("Plan for {}", plan.scheduled.format("%Y-%m-%d %H:%M UTC")));
+    heading(&mut out, &title(plan, "Plan", "Backfill plan"));
     setup(&mut out, &plan.setup);
     plan.lines.iter().filter(|line| line.is_change()).for_each(|line| change(&mut out, line));
     if plan.is_empty() {
         line(&mut out, NOTHING_TO_DO);
     }
     findings(&mut out, plan.lines.iter().flat_map(|line| &line.findings).chain(&plan.findings));
-    refused(&mut out, refusals, companies);
+    refused(&mut out, plan.work, refusals, companies);
     line(&mut out, "");
     counts(&mut out, &plan.counts());
     forecast(&mut out, plan);
+    returns(&mut out, plan.work);
     out
 }
 
@@ -46,14 +51,14 @@ pub fn plan(planned: &Planned) -> String {
 #[must_use]
 pub fn sync(report: &Report) -> String {
     let mut out = String::new();
-    heading(&mut out, &format!("Sync for {}", report.plan.scheduled.format("%Y-%m-%d %H:%M UTC")));
+    heading(&mut out, &title(&report.plan, "Sync", "Backfill"));
     if report.setup_changes > 0 {
         let _ =
             writeln!(out, "Created the configuration type or questions: {} in all.", report.setup_changes);
     }
     let of_lines = report.lines().flat_map(|(plan, outcome)| plan.findings.iter().chain(&outcome.findings));
     findings(&mut out, of_lines.chain(&report.plan.findings));
-    refused(&mut out, &report.refusals, &report.companies);
+    refused(&mut out, report.plan.work, &report.refusals, &report.companies);
     line(&mut out, "");
     if !report.refusals.is_empty() {
         line(&mut out, "Nothing was written. As planned:");
@@ -61,6 +66,7 @@ pub fn sync(report: &Report) -> String {
     counts(&mut out, &report.counts());
     let seconds = (report.finished_at - report.started_at).as_seconds_f64();
     let _ = writeln!(out, "{} Took {seconds:.1} s.", calls(&report.calls));
+    returns(&mut out, report.plan.work);
     out
 }
 
@@ -77,6 +83,50 @@ pub fn bootstrap(bootstrap: &Bootstrap, dry_run: bool) -> String {
     out
 }
 
+/// What is known of past months, and what was read or would be.
+#[must_use]
+pub fn history(history: &History) -> String {
+    let mut out = String::new();
+    let what = if history.is_dry_run { "History backfill plan" } else { "History backfill" };
+    heading(&mut out, &format!("{what} for {}", span_of(&history.months)));
+    findings(&mut out, history.findings.iter());
+    line(&mut out, "");
+    let (known, read, missing) = (history.known, history.read, history.missing());
+    let of = format!(
+        "{} about {}, {} each",
+        number_of(history.answers(), "answer"),
+        number_of(history.organizations, "organization"),
+        number_of(history.months.len(), "month")
+    );
+    if history.is_dry_run {
+        let _ = writeln!(out, "{of} = {known} known + {missing} to read");
+        let _ = writeln!(
+            out,
+            "Reading takes at least {} to Umbrella: {} and {}.",
+            number_of(history.asked + missing, "request"),
+            number_of(history.asked, "token"),
+            number_of(missing, "report")
+        );
+        line(&mut out, "Nothing is sent to ConnectWise.");
+    } else {
+        let _ = writeln!(out, "{of} = {known} known before + {read} read + {missing} not read");
+        line(&mut out, "Nothing was sent to ConnectWise.");
+    }
+    let seconds = (history.finished_at - history.started_at).as_seconds_f64();
+    let _ = writeln!(out, "{} Took {seconds:.1} s.", calls(&history.calls));
+    out
+}
+
+/// `2026-01 to 2026-06`, or each month where some between them are left out.
+fn span_of(months: &[Window]) -> String {
+    let names: Vec<_> = months.iter().filter_map(|month| month.month_name()).collect();
+    let is_without_gap = months.windows(2).all(|pair| pair[0].to() == pair[1].from());
+    match names.as_slice() {
+        [first, .., last] if is_without_gap => format!("{first} to {last}"),
+        names => names.join(", "),
+    }
+}
+
 /// A record with all its answers.
 #[must_use]
 pub fn record(answers: &FieldMap<Stored>) -> String {
@@ -86,6 +136,20 @@ pub fn record(answers: &FieldMap<Stored>) -> String {
         let _ = writeln!(out, "  {:width$}  {}", field.question(), shown(answer));
     }
     out
+}
+
+/// What the plan is for: a time, or a window.
+fn title(plan: &Plan, night: &str, backfill: &str) -> String {
+    match plan.work {
+        Work::Night => format!("{night} for {}", plan.scheduled.format("%Y-%m-%d %H:%M UTC")),
+        Work::Backfill(window) => format!("{backfill} for {window}"),
+    }
+}
+
+fn returns(out: &mut String, work: Work) {
+    if work.window().is_some() {
+        line(out, RETURNS);
+    }
 }
 
 fn heading(out: &mut String, text: &str) {
@@ -179,7 +243,7 @@ fn named(subjects: &[&str]) -> String {
     }
 }
 
-fn refused(out: &mut String, refusals: &[Refusal], scope: &[String]) {
+fn refused(out: &mut String, work: Work, refusals: &[Refusal], scope: &[String]) {
     if refusals.is_empty() {
         return;
     }
@@ -190,7 +254,7 @@ fn refused(out: &mut String, refusals: &[Refusal], scope: &[String]) {
         let _ = writeln!(out, "  companies: {}", named(&companies));
         let _ = writeln!(out, "  to change the rule for good: `{}` in the configuration", refusal.key);
     }
-    let _ = writeln!(out, "To let a run pass once: {}", approval(refusals, scope));
+    let _ = writeln!(out, "To let a run pass once: {}", approval(work, refusals, scope));
 }
 
 /// `24 mapping lines = 3 unchanged + …`, every bucket named.

@@ -3,6 +3,7 @@
 //! [`resolve`] is pure. It turns the mapping and both services' lists into one [`ResolvedLine`] per mapping line: a [`Target`], or
 //! the finding that says why there is none. An absence is concluded from complete lists only.
 
+mod customers;
 mod questions;
 mod records;
 
@@ -16,12 +17,14 @@ use crate::domain::ids::{CompanyId, OrgId, psa_key};
 use crate::domain::mapping::{LineState, Mapping, MappingLine};
 use crate::domain::organization::Organization;
 use crate::domain::record::Record;
-use crate::domain::snapshot::{Completeness, Snapshot};
+use crate::domain::snapshot::Snapshot;
 use crate::domain::waiver::Waivers;
 use crate::domain::window::{InitialWindow, Window};
 use crate::domain::work::Work;
 use crate::translate::clean;
 
+pub use customers::Customers;
+use customers::active;
 pub use questions::match_questions;
 use records::Records;
 
@@ -44,7 +47,9 @@ impl Scope {
         }
     }
 
-    fn contains(&self, line: &MappingLine) -> bool {
+    /// Whether the line is one of them.
+    #[must_use]
+    pub fn contains(&self, line: &MappingLine) -> bool {
         match self {
             Self::Fleet => true,
             Self::Companies(keys) => keys.contains(&line.psa_id.key()),
@@ -126,8 +131,7 @@ pub fn resolve(known: Known<'_>, request: &Request<'_>) -> Resolution {
     };
     let mut resolver = Resolver {
         twice: MappedTwice::of(known.mapping),
-        organizations: known.organizations.items.iter().map(|org| (org.id, org)).collect(),
-        completeness: &known.organizations.completeness,
+        customers: Customers::new(known.organizations),
         companies: by_identifier(known.companies),
         records: Records::new(known.records, known.statuses),
         type_has_password: known.type_has_password,
@@ -142,8 +146,7 @@ pub fn resolve(known: Known<'_>, request: &Request<'_>) -> Resolution {
 
 struct Resolver<'a> {
     twice: MappedTwice,
-    organizations: BTreeMap<OrgId, &'a Organization>,
-    completeness: &'a Completeness,
+    customers: Customers<'a>,
     companies: BTreeMap<String, Vec<&'a Company>>,
     records: Records,
     type_has_password: bool,
@@ -166,13 +169,9 @@ impl Resolver<'_> {
     /// The line's target, or the finding that says why it is left alone.
     fn target(&mut self, line: &MappingLine, findings: &mut Vec<Finding>) -> Result<Target, Finding> {
         let left = |reason, sentence: String| Err(line.finding(reason, sentence));
-        match line.state {
-            LineState::Active => {}
-            LineState::Paused => return left(Reason::Paused, "paused in the mapping".into()),
-            LineState::Ended => return left(Reason::Ended, "ended in the mapping".into()),
-        }
+        active(line)?;
         self.twice.check(line)?;
-        let organization = self.organization(line)?.clone();
+        let organization = self.customers.of(line)?.clone();
         let company = self.company(line)?;
         if company.inactive == Some(true) {
             findings.push(line.finding(Reason::CompanyInactive, "the company's status is inactive"));
@@ -187,22 +186,6 @@ impl Resolver<'_> {
         }
         let window = self.window(record.as_ref());
         Ok(Target { organization, company_id, record, window })
-    }
-
-    fn organization(&self, line: &MappingLine) -> Result<&Organization, Finding> {
-        self.organizations.get(&line.external_id).copied().ok_or_else(|| match self.completeness {
-            Completeness::Complete => line.finding(
-                Reason::OrganizationNotFound,
-                format!("organization {} is not among Umbrella's customers", line.external_id),
-            ),
-            Completeness::Partial { reason } => line.finding(
-                Reason::OrganizationUnknown,
-                format!(
-                    "organization {} is not in Umbrella's customer list, which is partial: {reason}",
-                    line.external_id
-                ),
-            ),
-        })
     }
 
     fn company(&self, line: &MappingLine) -> Result<&Company, Finding> {

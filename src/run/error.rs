@@ -37,6 +37,9 @@ pub enum RunError {
         /// What is missing, with its verb.
         missing: String,
     },
+    /// What was to be kept would be lost with the process.
+    #[error("`state.path` is `:memory:`: months that are read would be lost at once")]
+    NothingKept,
     /// The run was told to stop before anything was written.
     #[error("stopped before anything was written")]
     Stopped,
@@ -51,7 +54,7 @@ impl RunError {
             Self::ConnectWise(error) => connectwise_exit(error),
             Self::Apply(error) => apply_exit(error),
             Self::Lease(error) => lease_exit(error),
-            Self::StatusUnknown { .. } => Exit::Config,
+            Self::StatusUnknown { .. } | Self::NothingKept => Exit::Config,
             Self::Stopped => Exit::Interrupted,
             Self::Umbrella(_) | Self::TypeNotManaged { .. } => Exit::Failed,
         }
@@ -71,7 +74,8 @@ impl RunError {
             Self::TypeNotManaged { .. } => {
                 "run `psasync bootstrap` once with a role that has System > Table Setup: Add, Edit, Inquire All".to_owned()
             }
-            Self::Stopped => "nothing to do: the next run starts anew".to_owned(),
+            Self::NothingKept => "name a file in `state.path`, or a database in `state.url`".to_owned(),
+            Self::Stopped => "run it again, or wait for the next night".to_owned(),
         }
     }
 }

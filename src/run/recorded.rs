@@ -9,7 +9,7 @@ use super::surroundings::{Surroundings, state};
 use crate::domain::ids::RunId;
 use crate::http::Traffic;
 use crate::plan::Counts;
-use crate::store::{CallCount, CallCounts, Ended, Journal, Lease, NewRun, State};
+use crate::store::{CallCount, CallCounts, Ended, Journal, Lease, NewRun, State, StateError};
 
 /// A run that has the lease and is in the history.
 pub(super) struct Recorded<'a> {
@@ -25,6 +25,40 @@ pub(super) struct Summary {
     pub(super) problem: Option<String>,
     /// Mapping lines by bucket.
     pub(super) counts: Counts,
+}
+
+impl Summary {
+    /// That of what was done, or of what prevented it.
+    pub(super) fn of<T>(done: &Result<T, RunError>, summary: impl FnOnce(&T) -> Self) -> Self {
+        match done {
+            Ok(done) => summary(done),
+            Err(error) => Self {
+                outcome: error.exit().outcome(),
+                problem: Some(error.to_string()),
+                counts: Counts::new(),
+            },
+        }
+    }
+}
+
+/// Notes how the run ended, and gives up what the history no longer needs.
+pub(super) async fn note_end(
+    surroundings: &Surroundings<'_>,
+    state: &State,
+    summary: Summary,
+    calls: &Calls,
+) -> Result<(), StateError> {
+    let Summary { outcome, problem, counts } = summary;
+    let ended = Ended {
+        finished_at: surroundings.clock.now(),
+        outcome,
+        problem,
+        counts: counts.iter().map(|(bucket, count)| (bucket.name().to_owned(), *count as u64)).collect(),
+        calls: call_counts(calls),
+    };
+    let noted = state.finish_run(surroundings.run, &ended).await;
+    let keep_days = surroundings.config.history.keep_days;
+    noted.and(state.prune(surroundings.run, ended.finished_at, keep_days).await)
 }
 
 impl<'a> Recorded<'a> {
@@ -67,26 +101,9 @@ impl<'a> Recorded<'a> {
         calls: impl FnOnce() -> Calls,
     ) -> Result<T, RunError> {
         let done = self.lease.kept(work(&self)).await;
-        let Summary { outcome, problem, counts } = match &done {
-            Ok(done) => summary(done),
-            Err(error) => Summary {
-                outcome: error.exit().outcome(),
-                problem: Some(error.to_string()),
-                counts: Counts::new(),
-            },
-        };
-        let clock = self.surroundings.clock;
-        let ended = Ended {
-            finished_at: clock.now(),
-            outcome,
-            problem,
-            counts: counts.iter().map(|(bucket, count)| (bucket.name().to_owned(), *count as u64)).collect(),
-            calls: call_counts(&calls()),
-        };
-        let noted = self.state().finish_run(self.run(), &ended).await;
-        let keep_days = self.surroundings.config.history.keep_days;
-        let pruned = self.state().prune(self.run(), ended.finished_at, keep_days).await;
-        if let Err(error) = noted.and(pruned).and(self.lease.release().await) {
+        let summary = Summary::of(&done, summary);
+        let noted = note_end(self.surroundings, self.state(), summary, &calls()).await;
+        if let Err(error) = noted.and(self.lease.release().await) {
             warn!(%error, "the end of the run is not in the history");
         }
         done

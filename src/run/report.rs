@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::recorded::Summary;
 use crate::apply::{ApplyError, LineOutcome};
 use crate::domain::finding::{Bucket, Finding, Severity};
+use crate::domain::work::Work;
 use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{Counts, LinePlan, Plan, bucket_of, count};
@@ -132,16 +133,22 @@ pub fn bucket(plan: &LinePlan, outcome: &LineOutcome) -> Bucket {
     }
 }
 
-fn degraded<'a>(mut findings: impl Iterator<Item = &'a Finding>) -> bool {
+pub(super) fn degraded<'a>(mut findings: impl Iterator<Item = &'a Finding>) -> bool {
     findings.any(|finding| finding.severity == Severity::Failure)
 }
 
 /// The command that lets a run over the same companies pass these rules once; `--config` is the operator's to add.
 #[must_use]
-pub fn approval(refusals: &[Refusal], companies: &[String]) -> String {
+pub fn approval(work: Work, refusals: &[Refusal], companies: &[String]) -> String {
+    let command = match work.window().map(|window| window.month_name()) {
+        None => String::new(),
+        Some(Some(month)) => format!(" --month {month}"),
+        Some(None) => " --last-30-days".to_owned(),
+    };
+    let command = format!("psasync {}{command}", work.command());
     let companies = companies.iter().map(|company| format!(" --company {}", shell_word(company)));
     let rules = refusals.iter().map(|refusal| format!(" --approve {}", refusal.rule));
-    std::iter::once("psasync sync".to_owned()).chain(companies).chain(rules).collect()
+    std::iter::once(command).chain(companies).chain(rules).collect()
 }
 
 fn shell_word(text: &str) -> String {

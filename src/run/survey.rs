@@ -136,7 +136,7 @@ fn reading_time(run_deadline: Duration) -> Duration {
 }
 
 /// The organizations of the mapping, for consoles whose customer list is not used.
-fn mapped(mapping: &Mapping) -> Vec<Organization> {
+pub(super) fn mapped(mapping: &Mapping) -> Vec<Organization> {
     mapping
         .lines
         .iter()

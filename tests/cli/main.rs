@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot start its processes has failed")]
 
+mod backfill;
 mod simulated;
 
 use std::fs;

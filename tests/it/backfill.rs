@@ -7,9 +7,11 @@ use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Reason};
 use psasync::domain::ids::OrgId;
 use psasync::domain::waiver::Rule;
+use psasync::domain::window::Window;
+use psasync::domain::work::Work;
 use psasync::http::ExchangeError;
 use psasync::plan::Action;
-use psasync::run::{Exit, RunError};
+use psasync::run::{Exit, RunError, approval};
 use rstest::rstest;
 use serde_json::{Value, json};
 use simulator::{Service, World};
@@ -172,6 +174,43 @@ async fn a_month_that_was_not_read_keeps_its_field() {
     assert_eq!(night.answer("ACME", "DNS Queries Last Month"), queries(31));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_record_that_does_not_say_when_it_was_created_is_rewritten_all_the_same() {
+    let mut world = settled();
+    world.connectwise.records[0].date_entered = None;
+    world.connectwise.records[0].entered_days_ago = None;
+    let night = Night::of(world).month("2026-01");
+    assert_eq!(night.sync().await.exit(), Exit::Done);
+    assert_eq!(night.answer("ACME", "DNS Queries Last Month"), queries(31));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_names_no_organization_is_rewritten_and_not_adopted() {
+    let mut world = settled();
+    world.connectwise.records[0]
+        .answers
+        .retain(|answer| answer.question != question_id(FieldId::OrganizationId));
+    let night = Night::of(world).month("2026-01");
+    assert_eq!(night.sync().await.bucket("ACME"), Bucket::Updated);
+    assert_eq!(night.answer("ACME", "Organization Id"), Value::Null);
+    assert_eq!(night.answer("ACME", "DNS Queries Last Month"), queries(31));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zero_that_is_held_back_is_not_what_the_month_is_known_for() {
+    let mut world = settled();
+    let traffic = std::mem::take(&mut world.umbrella.organizations[0].traffic);
+    let night = Night::of(world)
+        .remembering()
+        .month("2026-01")
+        .with_fault("503@umbrella:/reports/v2/providers/requests-by-org**");
+    assert_eq!(night.sync().await.bucket("ACME"), Bucket::Held);
+    night.simulation.change(|world| world.umbrella.organizations[0].traffic = traffic);
+    at(&night, "2026-03-16T00:00:00Z");
+    assert_eq!(night.sync().await.bucket("ACME"), Bucket::Updated);
+    assert_eq!(night.answer("ACME", "DNS Queries Last Month"), queries(31));
+}
+
 // Guards
 
 #[tokio::test(start_paused = true)]
@@ -196,6 +235,11 @@ async fn many_zeros_refuse_a_backfill_and_the_refusal_names_the_command_that_app
     let report = night.sync().await;
     assert_eq!(report.exit(), Exit::Refused);
     assert_eq!(night.count(Service::ConnectWise, "PATCH"), 0);
+    let command = approval(report.plan.work, &report.refusals, &report.companies);
+    assert_eq!(command, "psasync backfill --month 2026-01 --approve max-zeroed-percent");
+    let last_30_days = Work::Backfill(Window::last_30_days(report.plan.scheduled));
+    let command = approval(last_30_days, &report.refusals, &["acme".to_owned()]);
+    assert_eq!(command, "psasync backfill --last-30-days --company acme --approve max-zeroed-percent");
     let night = night.approve(Rule::MaxZeroedPercent);
     assert_eq!(night.sync().await.exit(), Exit::Done, "a second source confirms every one of them");
 }

@@ -3,6 +3,7 @@
 use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Reason};
 use psasync::domain::waiver::Rule;
+use psasync::domain::work::Work;
 use psasync::plan::guard::Share;
 use psasync::run::{Exit, approval};
 use rstest::rstest;
@@ -224,7 +225,7 @@ async fn all_rules_that_refuse_are_named_at_once_with_the_command_that_approves_
         assert_eq!(rules, [(Rule::MaxMissingOrgsPercent, 5), (Rule::MaxZeroedPercent, 6)]);
         let scope: String = (1..=11).map(|number| format!(" --company c{number:02}")).collect();
         let rules = "--approve max-missing-orgs-percent --approve max-zeroed-percent";
-        assert_eq!(approval(refusals, companies), format!("psasync sync{scope} {rules}"));
+        assert_eq!(approval(Work::Night, refusals, companies), format!("psasync sync{scope} {rules}"));
     }
     assert_eq!((report.exit(), night.count(Service::ConnectWise, "PATCH")), (Exit::Refused, 0));
     assert_eq!(report.counts().values().sum::<usize>(), 11);

@@ -7,6 +7,7 @@ mod backfill;
 mod calls;
 mod customers;
 mod explain;
+mod filling;
 mod guards;
 mod kills;
 mod matching;

@@ -43,7 +43,7 @@ fn fallen() -> World {
 }
 
 /// Without colours, and with `#` in place of how many requests there were and how long it took: that is what `calls` is about.
-fn plain(rendered: &str) -> String {
+pub(crate) fn plain(rendered: &str) -> String {
     let mut plain = String::new();
     let mut is_about_calls = false;
     for line in anstream::adapter::strip_str(rendered).to_string().lines() {
@@ -77,6 +77,19 @@ async fn a_sync_reads_as_it_did() {
     assert_eq!(report.exit(), Exit::Degraded);
     assert_snapshot!("sync_text", plain(&text::sync(&report)));
     assert_snapshot!("sync_json", plain(&v1::sync(&report, report.exit())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backfill_reads_as_it_did() {
+    let night = Night::of(small()).month("2026-01");
+    let planned = night.plan().await;
+    assert_eq!(planned.exit(false), Exit::Degraded);
+    assert_snapshot!("backfill_plan_text", plain(&text::plan(&planned)));
+    assert_snapshot!("backfill_plan_json", plain(&v1::plan(&planned, planned.exit(false))));
+    let report = night.sync().await;
+    assert_snapshot!("backfill_text", plain(&text::sync(&report)));
+    let document: serde_json::Value = serde_json::from_str(&v1::sync(&report, report.exit())).unwrap();
+    assert_eq!((&document["kind"], &document["dry_run"]), (&json!("backfill"), &json!(false)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,8 +28,8 @@ use psasync::plan::LinePlan;
 use psasync::progress::Unwatched;
 use psasync::resolve::Scope;
 use psasync::run::{
-    Bootstrap, Explanation, Job, NearMatches, Planned, Report, RunError, Services, Surroundings, bootstrap,
-    bucket, explain, plan, sync,
+    Bootstrap, Explanation, History, HistoryJob, Job, NearMatches, Planned, Report, RunError, Services,
+    Surroundings, bootstrap, bucket, explain, fill_history, plan, plan_history, sync,
 };
 use psasync::store::{Lease, State};
 use serde_json::Value;
@@ -359,6 +359,21 @@ impl Night {
         let job = Job { scope: Scope::Companies(["acme".to_owned()].into()), ..run.job.clone() };
         let services = &run.services;
         explain(&services.umbrella, &services.reader, &run.surroundings(), &job, field).await.unwrap()
+    }
+
+    /// Fills the history of months such as `2026-01..2026-02`, or only says what that would take.
+    pub(crate) async fn try_history(&self, months: &str, is_dry_run: bool) -> Result<History, RunError> {
+        let run = self.run();
+        let months = Window::months(months).unwrap();
+        let job = HistoryJob { scheduled: run.job.scheduled, scope: run.job.scope.clone(), months };
+        if is_dry_run {
+            return plan_history(&run.services.umbrella, &run.surroundings(), &job).await;
+        }
+        fill_history(&run.services.umbrella, &run.surroundings(), &job).await
+    }
+
+    pub(crate) async fn fill_history(&self, months: &str) -> History {
+        self.try_history(months, false).await.unwrap()
     }
 
     pub(crate) async fn bootstrap(&self, near_matches: NearMatches) -> Result<Bootstrap, RunError> {

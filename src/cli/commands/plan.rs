@@ -4,6 +4,7 @@ use crate::cli::args::{Format, PlanArgs};
 use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
+use crate::domain::work::Work;
 use crate::plan::guard::Refusal;
 use crate::render::{json, text};
 use crate::run::{Exit, Job, Planned, approval, plan};
@@ -23,16 +24,16 @@ pub(super) async fn show(ready: &Ready, job: &Job, format: Format, detailed: boo
         Format::Json => json::v1::plan(&planned, exit),
     })?;
     if !planned.refusals.is_empty() {
-        refused(&planned.refusals, &planned.companies).print();
+        refused(job.work, &planned.refusals, &planned.companies).print();
     }
     Ok(exit)
 }
 
 /// What a person reads where nothing but stderr is kept.
-pub(super) fn refused(refusals: &[Refusal], companies: &[String]) -> Failure {
+pub(super) fn refused(work: Work, refusals: &[Refusal], companies: &[String]) -> Failure {
     let sentences: Vec<_> = refusals.iter().map(ToString::to_string).collect();
     let hint =
-        format!("look at these companies; to let a run pass once: `{}`", approval(refusals, companies));
+        format!("look at these companies; to let a run pass once: `{}`", approval(work, refusals, companies));
     Failure::new(Exit::Refused, sentences.join("; "), hint)
 }
 

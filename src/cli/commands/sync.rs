@@ -6,6 +6,7 @@ use crate::cli::args::{Format, SyncArgs};
 use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
+use crate::domain::work::Work;
 use crate::render::{json, text};
 use crate::run::{Exit, Job, Report, sync};
 
@@ -27,9 +28,9 @@ pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Ex
         Format::Json => json::v1::sync(&report, exit),
     })?;
     if !report.refusals.is_empty() {
-        plan::refused(&report.refusals, &report.companies).print();
+        plan::refused(job.work, &report.refusals, &report.companies).print();
     } else if let Some(error) = &report.stopped {
-        stopped(ready, exit, error).print();
+        stopped(ready, job.work, exit, error).print();
     } else if report.is_denied() {
         let hint = "give the API member's role Companies > Configurations: Add, Edit, Inquire All";
         Failure::new(exit, "ConnectWise refused every write for want of a right", hint).print();
@@ -38,16 +39,22 @@ pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Ex
 }
 
 /// Says what ended a run early. Without a signal it was its own time.
-fn stopped(ready: &Ready, exit: Exit, error: &ApplyError) -> Failure {
-    if matches!(error, ApplyError::Stopped) && !ready.was_signalled() {
-        let message = "the run's time was over before everything was written";
-        return Failure::new(
+fn stopped(ready: &Ready, work: Work, exit: Exit, error: &ApplyError) -> Failure {
+    let next = match work {
+        Work::Night => "the next run writes the rest",
+        Work::Backfill(_) => "the same command writes the rest, and asks only for what is not known yet",
+    };
+    match error {
+        ApplyError::Stopped if !ready.was_signalled() => Failure::new(
             exit,
-            message,
-            "the next run writes the rest; `http.run_deadline_min` is its time",
-        );
+            "the run's time was over before everything was written",
+            format!("{next}; `http.run_deadline_min` is its time"),
+        ),
+        ApplyError::Stopped => {
+            Failure::new(exit, error.to_string(), format!("what was in flight was finished; {next}"))
+        }
+        error => Failure::new(exit, error.to_string(), error.hint()),
     }
-    Failure::new(exit, error.to_string(), error.hint())
 }
 
 /// Runs once, and says how the command ends.

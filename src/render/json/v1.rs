@@ -1,4 +1,4 @@
-//! Version 1 of the JSON reports of `plan`, `sync` and `bootstrap`. Frozen: members are added, never renamed or removed.
+//! Version 1 of the JSON reports of `plan`, `sync`, `backfill` and `bootstrap`. Frozen: members are added, never renamed or removed.
 
 mod explain;
 
@@ -10,10 +10,12 @@ use serde::Serialize;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::ids::{CompanyId, OrgId, RecordId};
 use crate::domain::window::Window;
+use crate::domain::work::Work;
 use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{self, Action, Counts, LinePlan, Plan, SetupChange};
-use crate::run::{self, Bootstrap, Exit, Planned, Report, approval};
+use crate::render::RETURNS;
+use crate::run::{self, Bootstrap, Exit, History, Planned, Report, approval};
 
 pub use explain::explanations;
 
@@ -24,7 +26,13 @@ pub const FORMAT_VERSION: u32 = 1;
 struct Document<'a> {
     format_version: u32,
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dry_run: Option<bool>,
     scheduled: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
     digest: String,
     empty: bool,
     counts: BTreeMap<&'static str, usize>,
@@ -148,6 +156,46 @@ struct BootstrapDocument<'a> {
     exit_code: u8,
 }
 
+#[derive(Serialize)]
+struct HistoryDocument<'a> {
+    format_version: u32,
+    kind: &'static str,
+    history_only: bool,
+    dry_run: bool,
+    scheduled: String,
+    months: Vec<Span>,
+    organizations: usize,
+    answers: Answers,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<HistoryForecast>,
+    findings: Vec<FindingRow<'a>>,
+    calls: Calls,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<HistoryRun>,
+    exit_code: u8,
+}
+
+#[derive(Serialize)]
+struct Answers {
+    total: usize,
+    known: usize,
+    read: usize,
+    missing: usize,
+}
+
+#[derive(Serialize)]
+struct HistoryForecast {
+    tokens: usize,
+    reports: usize,
+}
+
+#[derive(Serialize)]
+struct HistoryRun {
+    started_at: String,
+    finished_at: String,
+    stopped: bool,
+}
+
 /// The report of `plan`.
 #[must_use]
 pub fn plan(planned: &Planned, exit: Exit) -> String {
@@ -155,7 +203,8 @@ pub fn plan(planned: &Planned, exit: Exit) -> String {
     let Planned { plan, refusals, companies: scope, calls } = planned;
     let companies = plan.lines.iter().map(|line| company(line, line.bucket(), None, &[])).collect();
     to_text(&Document {
-        kind: "plan",
+        kind: kind(plan.work, "plan"),
+        dry_run: plan.work.window().map(|_| true),
         counts: counts(&plan.counts()),
         forecast: Some(Forecast {
             setup_writes: forecast.setup_writes,
@@ -177,7 +226,8 @@ pub fn sync(report: &Report, exit: Exit) -> String {
     let stopped =
         report.stopped.as_ref().map(|error| Problem { message: error.to_string(), hint: error.hint() });
     to_text(&Document {
-        kind: "sync",
+        kind: kind(report.plan.work, "sync"),
+        dry_run: report.plan.work.window().map(|_| false),
         counts: counts(&report.counts()),
         forecast: None,
         run: Some(Run {
@@ -204,6 +254,31 @@ pub fn bootstrap(bootstrap: &Bootstrap, dry_run: bool, exit: Exit) -> String {
     })
 }
 
+/// The report of `backfill --history-only`.
+#[must_use]
+pub fn history(history: &History, exit: Exit) -> String {
+    let missing = history.missing();
+    to_text(&HistoryDocument {
+        format_version: FORMAT_VERSION,
+        kind: "backfill",
+        history_only: true,
+        dry_run: history.is_dry_run,
+        scheduled: time(history.scheduled),
+        months: history.months.iter().copied().map(span).collect(),
+        organizations: history.organizations,
+        answers: Answers { total: history.answers(), known: history.known, read: history.read, missing },
+        forecast: history.is_dry_run.then_some(HistoryForecast { tokens: history.asked, reports: missing }),
+        findings: history.findings.iter().map(finding).collect(),
+        calls: call_rows(&history.calls),
+        run: (!history.is_dry_run).then(|| HistoryRun {
+            started_at: time(history.started_at),
+            finished_at: time(history.finished_at),
+            stopped: history.was_stopped,
+        }),
+        exit_code: exit.code(),
+    })
+}
+
 fn document<'a>(
     plan: &'a Plan,
     companies: Vec<Company<'a>>,
@@ -214,7 +289,10 @@ fn document<'a>(
     Document {
         format_version: FORMAT_VERSION,
         kind: "",
+        dry_run: None,
         scheduled: time(plan.scheduled),
+        window: plan.work.window().map(span),
+        note: plan.work.window().map(|_| RETURNS),
         digest: plan.digest().to_string(),
         empty: plan.is_empty(),
         counts: BTreeMap::new(),
@@ -222,11 +300,18 @@ fn document<'a>(
         companies,
         findings: plan.findings.iter().map(finding).collect(),
         refusals: refusals.iter().map(refusal_row).collect(),
-        approve_with: (!refusals.is_empty()).then(|| approval(refusals, scope)),
-        calls: Calls { umbrella: call_row(&calls.umbrella), connectwise: call_row(&calls.connectwise) },
+        approve_with: (!refusals.is_empty()).then(|| approval(plan.work, refusals, scope)),
+        calls: call_rows(calls),
         forecast: None,
         run: None,
         exit_code: exit.code(),
+    }
+}
+
+fn kind(work: Work, night: &'static str) -> &'static str {
+    match work {
+        Work::Night => night,
+        Work::Backfill(_) => "backfill",
     }
 }
 
@@ -297,6 +382,10 @@ fn refusal_row(refusal: &Refusal) -> RefusalRow<'_> {
         key: refusal.key,
         companies: refusal.companies.iter().map(|company| company.as_str()).collect(),
     }
+}
+
+fn call_rows(calls: &run::Calls) -> Calls {
+    Calls { umbrella: call_row(&calls.umbrella), connectwise: call_row(&calls.connectwise) }
 }
 
 fn call_row(traffic: &Traffic) -> CallRow {

@@ -1,0 +1,309 @@
+//! Fills the monthly values of organizations, without a word to ConnectWise.
+//!
+//! It is given no client of ConnectWise, and takes no lease: what it keeps is no record's. It asks only for what is not known, keeps each
+//! answer as it arrives, and can be stopped and started again at any time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use chrono::{DateTime, Utc};
+use futures_util::stream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::error::RunError;
+use super::exit::Exit;
+use super::recorded::{Summary, note_end};
+use super::report::{Calls, degraded};
+use super::surroundings::{Surroundings, state, state_reader};
+use super::survey::mapped;
+use crate::config::StatePath;
+use crate::domain::finding::{Finding, Reason};
+use crate::domain::mapping::MappingLine;
+use crate::domain::metrics::{MonthAnswers, MonthMetrics};
+use crate::domain::organization::Organization;
+use crate::domain::window::Window;
+use crate::http::{Exchange, Traffic};
+use crate::plan::Counts;
+use crate::progress::Phase;
+use crate::resolve::{Customers, Scope};
+use crate::store::{MonthMemory, NewRun, StateError};
+use crate::umbrella::{Fleet, Needs, Umbrella};
+
+/// Which months of which organizations are to be known.
+#[derive(Clone, Debug)]
+pub struct HistoryJob {
+    /// The instant the run is for.
+    pub scheduled: DateTime<Utc>,
+    /// Which mapping lines it is about.
+    pub scope: Scope,
+    /// The months, in order.
+    pub months: Vec<Window>,
+}
+
+/// What is known of those months.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The instant the run was for.
+    pub scheduled: DateTime<Utc>,
+    /// The months, in order.
+    pub months: Vec<Window>,
+    /// How many organizations it was about.
+    pub organizations: usize,
+    /// Answers that were known before.
+    pub known: usize,
+    /// Answers that were read.
+    pub read: usize,
+    /// Organizations of which something was not known before: each takes a token.
+    pub asked: usize,
+    /// What a person should know.
+    pub findings: Vec<Finding>,
+    /// Whether nothing was to be read.
+    pub is_dry_run: bool,
+    /// Whether it was told to stop.
+    pub was_stopped: bool,
+    /// When the run began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+    /// Requests that it took.
+    pub calls: Calls,
+}
+
+impl History {
+    /// How many answers there are in all.
+    #[must_use]
+    pub fn answers(&self) -> usize {
+        self.organizations * self.months.len() * MonthAnswers::COUNT
+    }
+
+    /// How many answers are still not known.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.answers().saturating_sub(self.known + self.read)
+    }
+
+    /// How it ends. Which signal stopped it is the caller's to tell.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        if self.was_stopped {
+            Exit::Interrupted
+        } else if degraded(self.findings.iter()) {
+            Exit::Degraded
+        } else {
+            Exit::Done
+        }
+    }
+
+    fn summary(&self) -> Summary {
+        let missing = self.missing();
+        Summary {
+            outcome: self.exit().outcome(),
+            problem: (missing > 0).then(|| format!("{missing} of {} answers are missing", self.answers())),
+            counts: Counts::new(),
+        }
+    }
+}
+
+/// Counts what is known, and leaves it at that.
+///
+/// # Errors
+/// A [`RunError`] where Umbrella's customer list or the state cannot be read.
+pub async fn plan_history<E: Exchange>(
+    umbrella: &Umbrella<E>,
+    surroundings: &Surroundings<'_>,
+    job: &HistoryJob,
+) -> Result<History, RunError> {
+    keeps_something(surroundings)?;
+    let until = Instant::now() + surroundings.config.http.run_deadline;
+    let state = state_reader(surroundings.config).await?;
+    let memory = surroundings.month_memory(state.as_ref(), job.scheduled);
+    let visits = Visits::new(umbrella, surroundings, job, &memory, until, Reads::Nothing);
+    visits.all().await
+}
+
+/// Reads what is not known, and keeps it. The run is in the history.
+///
+/// # Errors
+/// A [`RunError`] where Umbrella's customer list cannot be read, or the state cannot be used.
+pub async fn fill_history<E: Exchange>(
+    umbrella: &Umbrella<E>,
+    surroundings: &Surroundings<'_>,
+    job: &HistoryJob,
+) -> Result<History, RunError> {
+    keeps_something(surroundings)?;
+    let until = Instant::now() + surroundings.config.http.run_deadline;
+    let Surroundings { clock, run: id, .. } = *surroundings;
+    let state = state(surroundings.config).await?;
+    let run = NewRun { id, command: "backfill", scheduled: job.scheduled, started_at: clock.now() };
+    state.begin_run(&run).await?;
+    let memory = surroundings.month_memory(None, job.scheduled).keeping(&state, id, clock);
+    let visits = Visits::new(umbrella, surroundings, job, &memory, until, Reads::Missing);
+    let done = visits.all().await;
+    let summary = Summary::of(&done, History::summary);
+    if let Err(error) = note_end(surroundings, &state, summary, &visits.calls()).await {
+        warn!(%error, "the end of the run is not in the history");
+    }
+    done
+}
+
+fn keeps_something(surroundings: &Surroundings<'_>) -> Result<(), RunError> {
+    let state = &surroundings.config.state;
+    let is_lost = state.url.is_none() && state.path == StatePath::Memory;
+    if is_lost { Err(RunError::NothingKept) } else { Ok(()) }
+}
+
+/// What is asked of Umbrella besides its customer list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reads {
+    Nothing,
+    Missing,
+}
+
+/// One visit to each organization.
+struct Visits<'a, E> {
+    umbrella: &'a Umbrella<E>,
+    surroundings: &'a Surroundings<'a>,
+    job: &'a HistoryJob,
+    memory: &'a MonthMemory<'a>,
+    until: Instant,
+    reads: Reads,
+    started_at: DateTime<Utc>,
+    // Counted as answers come, so that a run that is stopped knows what it did.
+    known: AtomicUsize,
+    read: AtomicUsize,
+    asked: AtomicUsize,
+}
+
+impl<'a, E: Exchange> Visits<'a, E> {
+    fn new(
+        umbrella: &'a Umbrella<E>,
+        surroundings: &'a Surroundings<'a>,
+        job: &'a HistoryJob,
+        memory: &'a MonthMemory<'a>,
+        until: Instant,
+        reads: Reads,
+    ) -> Self {
+        let (known, read, asked) = Default::default();
+        let started_at = surroundings.clock.now();
+        Self { umbrella, surroundings, job, memory, until, reads, started_at, known, read, asked }
+    }
+
+    fn calls(&self) -> Calls {
+        Calls { umbrella: self.umbrella.traffic(), connectwise: Traffic::default() }
+    }
+
+    async fn all(&self) -> Result<History, RunError> {
+        let stop = self.surroundings.stop;
+        let mapped = mapped(self.surroundings.mapping);
+        let fleet = tokio::select! {
+            () = stop.cancelled() => return Err(RunError::Stopped),
+            fleet = self.umbrella.customers(&mapped, Some(self.until)) => fleet?,
+        };
+        let (targets, mut findings) = self.targets(&fleet);
+        let organizations = targets.len();
+        self.surroundings.progress.begin(Phase::Organizations, organizations);
+        let answered: Result<Vec<_>, StateError> = stream::iter(targets)
+            .map(|(line, organization)| self.organization(&fleet, line, organization))
+            .buffer_unordered(self.surroundings.config.umbrella.limits.concurrency)
+            .take_until(stop.cancelled())
+            .try_collect()
+            .await;
+        self.surroundings.progress.end();
+        let answered = answered?;
+        let was_stopped = answered.len() < organizations;
+        findings.extend(answered.into_iter().flatten());
+        findings
+            .sort_by(|a, b| (&a.subject, a.reason, &a.sentence).cmp(&(&b.subject, b.reason, &b.sentence)));
+        Ok(History {
+            scheduled: self.job.scheduled,
+            months: self.job.months.clone(),
+            organizations,
+            known: self.known.load(Relaxed),
+            read: self.read.load(Relaxed),
+            asked: self.asked.load(Relaxed),
+            findings,
+            is_dry_run: self.reads == Reads::Nothing,
+            was_stopped,
+            started_at: self.started_at,
+            finished_at: self.surroundings.clock.now(),
+            calls: self.calls(),
+        })
+    }
+
+    /// Each organization once, however many lines name it, and why the other lines name none.
+    fn targets<'f>(&self, fleet: &'f Fleet) -> (Vec<(&'a MappingLine, &'f Organization)>, Vec<Finding>) {
+        let customers = Customers::new(&fleet.customers);
+        let (mut targets, mut findings, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for line in self.surroundings.mapping.lines.iter().filter(|line| self.job.scope.contains(line)) {
+            match customers.of(line) {
+                Ok(organization) if seen.insert(organization.id) => targets.push((line, organization)),
+                Ok(_) => {}
+                Err(finding) => findings.push(finding),
+            }
+        }
+        (targets, findings)
+    }
+
+    /// The months of one organization, one after the other, so that they share its token.
+    async fn organization(
+        &self,
+        fleet: &Fleet,
+        line: &MappingLine,
+        organization: &Organization,
+    ) -> Result<Vec<Finding>, StateError> {
+        let needs = Needs {
+            scheduled: self.job.scheduled,
+            month: None,
+            memory: self.memory,
+            deadline: Some(self.until),
+            mapping_package: None,
+            mapping_seats: None,
+        };
+        let visit = self.umbrella.visit(fleet, organization, &needs);
+        let mut unread = Unread::default();
+        let mut is_asked = false;
+        for &window in &self.job.months {
+            let known = self.memory.known(organization.id, window).await?.known();
+            self.known.fetch_add(known, Relaxed);
+            if known == MonthAnswers::COUNT {
+                continue;
+            }
+            if !std::mem::replace(&mut is_asked, true) {
+                self.asked.fetch_add(1, Relaxed);
+            }
+            if self.reads == Reads::Missing {
+                let month = visit.month_over(window).await?;
+                self.read.fetch_add(month.complete().saturating_sub(known), Relaxed);
+                unread.add(window, &month);
+            }
+        }
+        self.surroundings.progress.advance();
+        Ok(unread.findings(line))
+    }
+}
+
+/// What was not read of an organization, and of which months.
+#[derive(Default)]
+struct Unread(BTreeMap<(Reason, String), Vec<String>>);
+
+impl Unread {
+    fn add(&mut self, window: Window, month: &MonthMetrics) {
+        let name = window.month_name().unwrap_or_else(|| window.to_string());
+        for unread in month.unread_because() {
+            let months = self.0.entry((unread.reason, unread.sentence.clone())).or_default();
+            if months.last() != Some(&name) {
+                months.push(name.clone());
+            }
+        }
+    }
+
+    /// One finding for each reason why answers were not read, naming the months.
+    fn findings(self, line: &MappingLine) -> Vec<Finding> {
+        let finding = |((reason, sentence), months): ((Reason, String), Vec<String>)| {
+            line.finding(reason, format!("{}: {sentence}", months.join(", ")))
+        };
+        self.0.into_iter().map(finding).collect()
+    }
+}
