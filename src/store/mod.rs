@@ -22,7 +22,7 @@ mod time;
 use self::database::{Access, Database, newest_schema};
 
 pub use self::counts::MonthCounts;
-pub use self::database::Place;
+pub use self::database::{MIGRATIONS, Place};
 pub use self::error::{LeaseError, StateError};
 pub use self::forget::Forgotten;
 pub use self::journal::{AnswerSet, Journal, Note, Settlement, WriteKind, WriteRow, WriteState, judged};
