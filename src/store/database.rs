@@ -138,14 +138,14 @@ impl Database {
         }
     }
 
-    /// Which schema the database has; `None` where it has none.
+    /// Which schema the database has; `None` where it has none, or where a write that was broken off must be put back before it can be read.
     pub(super) async fn schema(&self) -> Result<Option<i64>, StateError> {
         let pool = self.pool.clone();
         let newest = "SELECT MAX(version) FROM _sqlx_migrations";
         let found =
             blocking(async move || sqlx::query_scalar::<_, Option<i64>>(newest).fetch_one(&pool).await);
         match found.await {
-            Err(error) if is_missing_table(&error) => Ok(None),
+            Err(error) if is_missing_table(&error) || is_half_written(&error) => Ok(None),
             found => found.map_err(|error| self.unusable(&error)),
         }
     }
@@ -252,6 +252,12 @@ fn is_missing_table(error: &sqlx::Error) -> bool {
         // PostgreSQL: undefined_table. SQLite has one code for many errors.
         error.code().as_deref() == Some("42P01") || error.message().starts_with("no such table")
     })
+}
+
+/// SQLite found the journal of a process that died while it wrote, and this connection may not write.
+fn is_half_written(error: &sqlx::Error) -> bool {
+    // SQLITE_READONLY_ROLLBACK
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("776"))
 }
 
 /// In the database's own words where there are some, unless they would name the user.

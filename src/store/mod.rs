@@ -42,7 +42,7 @@ pub struct StateReader {
 pub struct State(StateReader);
 
 impl StateReader {
-    /// Opens the state as it is; `None` where there is none, or none that this version would not first bring up to date.
+    /// Opens the state as it is; `None` where there is none, or none that a run would not first bring up to date or put back in order.
     ///
     /// `tenant` names the ConnectWise login company and its host.
     ///

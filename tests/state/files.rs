@@ -196,3 +196,26 @@ async fn a_write_waits_for_another_process_to_finish_its_own() {
     other.join().unwrap();
     assert_eq!(state.reader().runs(10).await.unwrap().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_killed_in_the_middle_of_a_write_leaves_a_usable_state() {
+    let (home, _) = filled().await;
+    let died = tempfile::tempdir().unwrap();
+    let path = died.path().join("psasync.db");
+    let journal = |path: &Path| path.with_extension("db-journal");
+    // As a process leaves both files that dies while it writes more than its memory holds.
+    elsewhere::connected(&home.url(), async |connection| {
+        let write = "PRAGMA cache_size = 2; PRAGMA cache_spill = 2; BEGIN; UPDATE writes SET new_answers = '{\"Seats\":\"999\"}'; \
+                     DELETE FROM writes WHERE org_id < 250";
+        sqlx::raw_sql(write).execute(&mut *connection).await.unwrap();
+        fs::copy(home.path(), &path).unwrap();
+        fs::copy(journal(&home.path()), journal(&path)).unwrap();
+        sqlx::raw_sql("ROLLBACK").execute(connection).await.unwrap();
+    });
+    assert_ne!(fs::read(&path).unwrap(), fs::read(home.path()).unwrap(), "half of the write is in the file");
+    assert!(read(&path).await.unwrap().is_none(), "a reader, who may not put it back, has none");
+    let state = open(&path).await.unwrap();
+    let writes = state.reader().writes_of_run(run_id(1)).await.unwrap();
+    assert_eq!(writes.len(), 300);
+    assert!(writes.iter().all(|write| write.new == note(1).new));
+}
