@@ -48,20 +48,21 @@ impl State {
         scheduled: DateTime<Utc>,
         counts: Vec<(OrgId, PsaId, MonthCounts)>,
     ) -> Result<(), StateError> {
-        let upsert = "INSERT INTO month_counts (org_id, month, psa_id, psa_key, seats, networks_total, networks_active, agents_deployed, \
-                      agents_active, scheduled_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-                      ON CONFLICT (org_id, month) DO UPDATE SET psa_id = EXCLUDED.psa_id, psa_key = EXCLUDED.psa_key, \
+        let upsert = "INSERT INTO month_counts (tenant, org_id, month, psa_id, psa_key, seats, networks_total, networks_active, \
+                      agents_deployed, agents_active, scheduled_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+                      ON CONFLICT (tenant, org_id, month) DO UPDATE SET psa_id = EXCLUDED.psa_id, psa_key = EXCLUDED.psa_key, \
                       seats = COALESCE(EXCLUDED.seats, month_counts.seats), \
                       networks_total = COALESCE(EXCLUDED.networks_total, month_counts.networks_total), \
                       networks_active = COALESCE(EXCLUDED.networks_active, month_counts.networks_active), \
                       agents_deployed = COALESCE(EXCLUDED.agents_deployed, month_counts.agents_deployed), \
                       agents_active = COALESCE(EXCLUDED.agents_active, month_counts.agents_active), \
                       scheduled_at = EXCLUDED.scheduled_at WHERE month_counts.scheduled_at <= EXCLUDED.scheduled_at";
-        let (month, scheduled) = (month_of(scheduled), time::written(scheduled));
+        let (tenant, month, scheduled) =
+            (self.0.tenant.clone(), month_of(scheduled), time::written(scheduled));
         let keep = async move |pool: &AnyPool| {
             let mut transaction = pool.begin().await?;
             for (organization, psa_id, counts) in counts {
-                let query = sqlx::query(upsert).bind(signed(organization.0)).bind(&month);
+                let query = sqlx::query(upsert).bind(&tenant).bind(signed(organization.0)).bind(&month);
                 let query = query.bind(psa_id.as_str().to_owned()).bind(psa_id.key());
                 let query = counts.columns().into_iter().fold(query, |query, count| query.bind(count));
                 query.bind(&scheduled).execute(&mut *transaction).await?;
@@ -79,9 +80,10 @@ impl StateReader {
     /// Where the state cannot be read.
     pub async fn month_counts(&self, organization: OrgId) -> Result<Vec<(String, MonthCounts)>, StateError> {
         let select = "SELECT month, seats, networks_total, networks_active, agents_deployed, agents_active \
-                      FROM month_counts WHERE org_id = $1 ORDER BY month DESC";
+                      FROM month_counts WHERE tenant = $1 AND org_id = $2 ORDER BY month DESC";
+        let tenant = self.tenant.clone();
         let rows = async move |pool: &AnyPool| {
-            sqlx::query(select).bind(signed(organization.0)).fetch_all(pool).await
+            sqlx::query(select).bind(tenant).bind(signed(organization.0)).fetch_all(pool).await
         };
         let rows = self.database.run(rows).await?;
         let counts: Option<Vec<_>> = rows.iter().map(month_counts).collect();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AnyConnection, AnyPool, SqlSafeStr as _};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection as _, SqlSafeStr as _};
 use url::Url;
 
 use super::error::StateError;
@@ -17,7 +17,8 @@ use crate::secret::Secret;
 
 /// How long to wait for a connection; SQLite waits as long for a lock on its file.
 const ACQUIRE_MAX: Duration = Duration::from_secs(30);
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "state", include_str!("migrations/0001_state.sql"))];
+/// Every migration that brings a state up to date: schema, name, SQL. Embedded, forward only; what was released never changes.
+pub const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "state", include_str!("migrations/0001_state.sql"))];
 
 /// Where the state is kept.
 #[derive(Clone)]
@@ -67,8 +68,9 @@ impl Place<'_> {
             Self::Memory => Ok("sqlite::memory:".to_owned()),
             Self::File(path) => {
                 let path = path.to_str().ok_or("its path is no text in UTF-8")?;
-                let path = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
-                let mode = if access == Access::Read { "ro" } else { "rwc" };
+                // Every byte encoded: as part of an address, no name means anything but itself.
+                let path: String = path.bytes().map(|byte| format!("%{byte:02X}")).collect();
+                let mode = if access == Access::Read { "ro" } else { "rw" };
                 Ok(format!("sqlite://{path}?mode={mode}"))
             }
             Self::Server(url) => Ok(url.expose().to_owned()),
@@ -96,8 +98,15 @@ impl Database {
             .after_connect(move |connection, _| {
                 Box::pin(async move { set_up(connection, is_server, access).await })
             });
-        let connected = blocking(async move || options.connect(&url).await).await;
-        let pool = connected.map_err(|error| unusable(describe(&error)))?;
+        let connected = blocking(async move || match options.connect(&url).await {
+            // All that the pool says is that it waited long enough; one more attempt says for what.
+            Err(sqlx::Error::PoolTimedOut) => {
+                let attempt = AnyConnection::connect(&url).await;
+                Err(attempt.err().unwrap_or(sqlx::Error::PoolTimedOut))
+            }
+            connected => connected,
+        });
+        let pool = connected.await.map_err(|error| unusable(describe(&error)))?;
         Ok(Self { pool, place: shown })
     }
 
@@ -113,21 +122,30 @@ impl Database {
     /// Brings the schema up to date.
     pub(super) async fn migrate(&self) -> Result<(), StateError> {
         let pool = self.pool.clone();
-        let migrated = blocking(async move || migrator().run(&pool).await).await;
-        match migrated {
+        let migrated = blocking(async move || {
+            let mut connection = pool.acquire().await?;
+            if connection.backend_name() != SQLITE {
+                return migrator().run(&mut *connection).await;
+            }
+            // On PostgreSQL the migrator takes a lock. SQLite has none to offer but that of a transaction that writes from its beginning.
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            migrator().run(&mut *transaction).await?;
+            Ok(transaction.commit().await?)
+        });
+        match migrated.await {
             Err(MigrateError::VersionMissing(version)) => Err(self.newer(version)),
             migrated => migrated.map_err(|error| self.unusable_because(error.to_string())),
         }
     }
 
-    /// Which schema the database has; `None` where it has none.
+    /// Which schema the database has; `None` where it has none, or where a write that was broken off must be put back before it can be read.
     pub(super) async fn schema(&self) -> Result<Option<i64>, StateError> {
         let pool = self.pool.clone();
         let newest = "SELECT MAX(version) FROM _sqlx_migrations";
         let found =
             blocking(async move || sqlx::query_scalar::<_, Option<i64>>(newest).fetch_one(&pool).await);
         match found.await {
-            Err(error) if is_missing_table(&error) => Ok(None),
+            Err(error) if is_missing_table(&error) || is_half_written(&error) => Ok(None),
             found => found.map_err(|error| self.unusable(&error)),
         }
     }
@@ -181,25 +199,39 @@ fn migrator() -> Migrator {
 
 /// What each connection begins with.
 async fn set_up(connection: &mut AnyConnection, is_server: bool, access: Access) -> Result<(), sqlx::Error> {
-    let statement = match (is_server, access) {
+    let wait = format!("PRAGMA busy_timeout = {}", ACQUIRE_MAX.as_millis());
+    let statements = match (is_server, access) {
+        (false, Access::Read) => wait,
         // What `history forget` removes shall not stay in free pages of the file.
-        (false, Access::Write) => "PRAGMA secure_delete = ON",
-        (true, Access::Read) => "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-        _ => return Ok(()),
+        (false, Access::Write) => format!("{wait}; PRAGMA secure_delete = ON"),
+        (true, Access::Read) => "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY".to_owned(),
+        (true, Access::Write) => return Ok(()),
     };
-    sqlx::raw_sql(statement).execute(connection).await.map(drop)
+    sqlx::raw_sql(AssertSqlSafe(statements)).execute(connection).await.map(drop)
 }
 
 /// The state is for its owner only. What another umask or a copy left open is closed.
+///
+/// A file that is there is never opened: closing it would drop SQLite's locks of this process.
 fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(PRIVATE))?;
-    drop(file);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => close_to_others(path),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn close_to_others(path: &Path) -> std::io::Result<()> {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(PRIVATE))
+}
+
+#[cfg(not(unix))]
+fn close_to_others(_path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
@@ -222,10 +254,20 @@ fn is_missing_table(error: &sqlx::Error) -> bool {
     })
 }
 
-/// In the database's own words where there are some.
+/// SQLite found the journal of a process that died while it wrote, and this connection may not write.
+fn is_half_written(error: &sqlx::Error) -> bool {
+    // SQLITE_READONLY_ROLLBACK
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("776"))
+}
+
+/// In the database's own words where there are some, unless they would name the user.
 fn describe(error: &sqlx::Error) -> String {
-    match error.as_database_error() {
-        Some(error) => error.message().to_owned(),
-        None => error.to_string(),
+    let Some(error) = error.as_database_error() else { return error.to_string() };
+    match error.code().as_deref() {
+        // PostgreSQL, class 28: invalid authorization.
+        Some(code) if code.len() == 5 && code.starts_with("28") => "it refuses the credentials".to_owned(),
+        // PostgreSQL: too_many_connections.
+        Some("53300") => "it has too many connections".to_owned(),
+        _ => error.message().to_owned(),
     }
 }

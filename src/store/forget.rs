@@ -49,7 +49,8 @@ impl State {
                 .bind(&day)
                 .execute(&mut *transaction)
                 .await?;
-            sqlx::query("DELETE FROM month_counts WHERE month < $1")
+            sqlx::query("DELETE FROM month_counts WHERE tenant = $1 AND month < $2")
+                .bind(&tenant)
                 .bind(&day[..7])
                 .execute(&mut *transaction)
                 .await?;
@@ -74,14 +75,12 @@ impl State {
             for organization in organizations {
                 let id = signed(organization.0);
                 let altered = "DELETE FROM altered_answers WHERE tenant = $1 AND org_id = $2";
+                let counts = "DELETE FROM month_counts WHERE tenant = $1 AND org_id = $2";
                 sqlx::query(altered).bind(&tenant).bind(id).execute(&mut *transaction).await?;
-                for months in [
-                    "DELETE FROM month_answers WHERE org_id = $1",
-                    "DELETE FROM month_counts WHERE org_id = $1",
-                ] {
-                    let removed = sqlx::query(months).bind(id).execute(&mut *transaction).await?;
-                    forgotten.months += removed.rows_affected();
-                }
+                let counts = sqlx::query(counts).bind(&tenant).bind(id).execute(&mut *transaction).await?;
+                let answers = sqlx::query("DELETE FROM month_answers WHERE org_id = $1").bind(id);
+                let answers = answers.execute(&mut *transaction).await?;
+                forgotten.months += counts.rows_affected() + answers.rows_affected();
             }
             transaction.commit().await?;
             Ok(forgotten)
@@ -96,11 +95,11 @@ impl StateReader {
     /// # Errors
     /// Where the state cannot be read.
     pub async fn organizations_of(&self, psa_key: &str) -> Result<Vec<OrgId>, StateError> {
-        let psa_key = psa_key.to_owned();
-        let select = "SELECT org_id FROM writes WHERE psa_key = $1 UNION \
-                      SELECT org_id FROM month_counts WHERE psa_key = $1 ORDER BY 1";
+        let (tenant, psa_key) = (self.tenant.clone(), psa_key.to_owned());
+        let select = "SELECT w.org_id FROM writes w JOIN runs r ON r.run_id = w.run_id WHERE r.tenant = $1 AND w.psa_key = $2 UNION \
+                      SELECT org_id FROM month_counts WHERE tenant = $1 AND psa_key = $2 ORDER BY 1";
         let rows = async move |pool: &AnyPool| {
-            sqlx::query_scalar::<_, i64>(select).bind(psa_key).fetch_all(pool).await
+            sqlx::query_scalar::<_, i64>(select).bind(tenant).bind(psa_key).fetch_all(pool).await
         };
         let ids = self.database.run(rows).await?;
         Ok(ids.into_iter().map(|id| OrgId(id.cast_unsigned())).collect())

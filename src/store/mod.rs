@@ -22,7 +22,7 @@ mod time;
 use self::database::{Access, Database, newest_schema};
 
 pub use self::counts::MonthCounts;
-pub use self::database::Place;
+pub use self::database::{MIGRATIONS, Place};
 pub use self::error::{LeaseError, StateError};
 pub use self::forget::Forgotten;
 pub use self::journal::{AnswerSet, Journal, Note, Settlement, WriteKind, WriteRow, WriteState, judged};
@@ -42,7 +42,7 @@ pub struct StateReader {
 pub struct State(StateReader);
 
 impl StateReader {
-    /// Opens the state as it is; `None` where there is none, or none that this version would not first bring up to date.
+    /// Opens the state as it is; `None` where there is none, or none that a run would not first bring up to date or put back in order.
     ///
     /// `tenant` names the ConnectWise login company and its host.
     ///

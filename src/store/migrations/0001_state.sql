@@ -47,7 +47,8 @@ CREATE TABLE altered_answers (
     PRIMARY KEY (tenant, record_id, question)
 );
 
--- What Umbrella's reports say about a window that is over: the month cache, and, for calendar months, the monthly values.
+-- What Umbrella's reports say about a window that is over: the month cache, and, for calendar months, the monthly values. The same
+-- for every tenant.
 CREATE TABLE month_answers (
     org_id BIGINT NOT NULL,
     from_day TEXT NOT NULL,
@@ -63,6 +64,7 @@ CREATE TABLE month_answers (
 
 -- Seats, networks and agents as the last run of a month saw them.
 CREATE TABLE month_counts (
+    tenant TEXT NOT NULL,
     org_id BIGINT NOT NULL,
     month TEXT NOT NULL,
     psa_id TEXT NOT NULL,
@@ -73,7 +75,7 @@ CREATE TABLE month_counts (
     agents_deployed BIGINT,
     agents_active BIGINT,
     scheduled_at TEXT NOT NULL,
-    PRIMARY KEY (org_id, month)
+    PRIMARY KEY (tenant, org_id, month)
 );
 
 -- Who may write what, until 60 s after the last renewal.

@@ -1,0 +1,198 @@
+use std::time::Duration;
+
+use psasync::store::{Journal, LAPSES_AFTER, Lease, LeaseError, RECORDS};
+use tokio_util::sync::CancellationToken;
+
+use super::{begin, begun, clock, lease, note, run_id, try_lease};
+use crate::{Home, elsewhere};
+
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_runs_never_hold_the_lease_at_once() {
+    let (home, clock) = (Home::new(), clock());
+    let (state, of_another_process) = (home.open().await, home.open().await);
+    let _lease = lease(&state, 1, clock).await;
+    pass(7).await;
+    for state in [&state, &of_another_process] {
+        let Err(LeaseError::Held { name, run, renewed_seconds_ago }) = try_lease(state, 2, clock).await
+        else {
+            panic!("the lease was given twice");
+        };
+        assert_eq!((name, run, renewed_seconds_ago), (RECORDS, run_id(1).to_string(), 7));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_runs_that_ask_at_once_one_gets_the_lease() {
+    let (home, clock) = (Home::new(), clock());
+    let mut asking = tokio::task::JoinSet::new();
+    for run in 1..=8 {
+        let state = home.open().await;
+        asking.spawn(async move { try_lease(&state, run, clock).await });
+    }
+    let answers = asking.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    assert!(
+        answers.iter().flat_map(|answer| answer.as_ref().err()).all(|e| matches!(e, LeaseError::Held { .. }))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_taken_over_a_minute_after_its_last_renewal_and_not_before() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let _died = lease(&state, 1, clock).await;
+    tokio::time::sleep(LAPSES_AFTER).await;
+    assert!(matches!(
+        try_lease(&state, 2, clock).await,
+        Err(LeaseError::Held { renewed_seconds_ago: 60, .. })
+    ));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let taken = lease(&state, 2, clock).await;
+    assert!(taken.is_live());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_renewed_while_it_is_kept() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let kept = lease(&state, 1, clock).await;
+    let work = async {
+        for _ in 0..20 {
+            pass(31).await;
+            assert!(kept.is_live() && kept.lapse().is_none());
+            assert!(matches!(try_lease(&state, 2, clock).await, Err(LeaseError::Held { .. })));
+        }
+        "done"
+    };
+    assert_eq!(kept.kept(work).await, "done");
+    // By then nobody renews it any more.
+    pass(61).await;
+    lease(&state, 2, clock).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_holder_stops_trusting_a_lease_before_another_can_take_it() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let unkept = lease(&state, 1, clock).await;
+    pass(49).await;
+    assert!(unkept.is_live() && unkept.lapse().is_none());
+    pass(1).await;
+    assert!(!unkept.is_live());
+    assert!(matches!(unkept.lapse(), Some(LeaseError::Lapsed { name: RECORDS, run }) if run == run_id(1)));
+    assert!(try_lease(&state, 2, clock).await.is_err(), "some seconds are left for what is on the way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_is_not_noted_after_the_lease_was_taken_over() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let first = begun(&state, 1).await;
+    let journal = Journal::new(&first, clock);
+    journal.note(&note(1)).await.unwrap();
+    pass(61).await;
+    begin(&state, 2, "2026-11-10T00:01:01Z").await;
+    let second = lease(&state, 2, clock).await;
+    for organization in [1, 2] {
+        let refused = journal.note(&note(organization)).await;
+        assert!(matches!(refused, Err(LeaseError::Lapsed { run, .. }) if run == run_id(1)));
+    }
+    assert_eq!(state.reader().writes_of_run(run_id(1)).await.unwrap().len(), 1);
+    Journal::new(&second, clock).note(&note(2)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn release_lets_the_next_run_in() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    lease(&state, 1, clock).await.release().await.unwrap();
+    lease(&state, 2, clock).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn releasing_a_lease_that_another_run_has_by_now_changes_nothing() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let first = lease(&state, 1, clock).await;
+    pass(61).await;
+    let _second = lease(&state, 2, clock).await;
+    first.release().await.unwrap();
+    let Err(LeaseError::Held { run, .. }) = try_lease(&state, 3, clock).await else {
+        panic!("the lease of another run was released");
+    };
+    assert_eq!(run, run_id(2).to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenants_have_leases_of_their_own() {
+    let (home, clock) = (Home::new(), clock());
+    let (state, other) = (home.open().await, home.open_other_tenant().await);
+    let _ours = lease(&state, 1, clock).await;
+    lease(&other, 2, clock).await.release().await.unwrap();
+    assert!(try_lease(&state, 3, clock).await.is_err(), "another tenant's release changes nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_halts_when_its_lease_was_taken_over() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let lease = lease(&state, 1, clock).await;
+    let url = home.url();
+    let work = async {
+        elsewhere::execute(&url, "UPDATE leases SET run_id = 'another'");
+        lease.halt().cancelled().await;
+        clock.now()
+    };
+    let halted_at = lease.kept(work).await;
+    assert_eq!(halted_at, super::at("2026-11-10T00:00:15Z"), "with the next renewal");
+    assert!(!lease.is_live() && lease.lapse().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_halts_before_a_lease_that_cannot_be_renewed_is_another_s() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let lease = lease(&state, 1, clock).await;
+    let url = home.url();
+    let work = async {
+        elsewhere::execute(&url, "ALTER TABLE leases RENAME TO gone");
+        lease.halt().cancelled().await;
+        clock.now()
+    };
+    let halted_at = lease.kept(work).await;
+    assert!(halted_at < super::at("2026-11-10T00:01:00Z") + LAPSES_AFTER, "{halted_at}");
+    assert!(!lease.is_live() && matches!(lease.lapse(), Some(LeaseError::Lapsed { .. })));
+    elsewhere::execute(&url, "ALTER TABLE gone RENAME TO leases");
+    assert!(matches!(lease.release().await, Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_outlives_a_moment_without_its_state() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let lease = lease(&state, 1, clock).await;
+    let url = home.url();
+    let work = async {
+        elsewhere::execute(&url, "ALTER TABLE leases RENAME TO gone");
+        pass(40).await;
+        elsewhere::execute(&url, "ALTER TABLE gone RENAME TO leases");
+        pass(120).await;
+        assert!(lease.is_live());
+    };
+    lease.kept(work).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_told_to_stop_halts_and_its_lease_did_not_lapse() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let stop = CancellationToken::new();
+    let lease = Lease::acquire(&state, run_id(1), clock, &stop).await.unwrap();
+    stop.cancel();
+    assert!(!lease.is_live() && lease.halt().is_cancelled());
+    assert!(lease.lapse().is_none());
+}

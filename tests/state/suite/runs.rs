@@ -1,0 +1,99 @@
+use std::collections::BTreeMap;
+
+use psasync::store::{CallCount, CallCounts, Ended, RunRow};
+use rstest::rstest;
+
+use super::{at, begin, ended, new_run, run_id};
+use crate::Home;
+
+fn ids(runs: &[RunRow]) -> Vec<psasync::domain::ids::RunId> {
+    runs.iter().map(|run| run.id).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_run_came_to_comes_back_as_it_was() {
+    let home = Home::new();
+    let state = home.open().await;
+    let run = new_run(1, "2026-11-10T00:00:00.123Z");
+    state.begin_run(&run).await.unwrap();
+    let counts = BTreeMap::from([("updated".to_owned(), 3), ("failed".to_owned(), u64::from(u32::MAX))]);
+    let calls = CallCounts {
+        umbrella: CallCount { requests: 12, repeated: 2, unsuccessful: 1 },
+        connectwise: CallCount::default(),
+    };
+    let problem = Some("»Zoë's« \"report\" \\ 100 % 😀".to_owned());
+    let finished_at = at("2026-11-10T00:04:00.999Z");
+    let end =
+        Ended { finished_at, outcome: "failed", problem: problem.clone(), counts: counts.clone(), calls };
+    state.finish_run(run.id, &end).await.unwrap();
+    let expected = RunRow {
+        id: run.id,
+        command: "sync".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        scheduled: run.scheduled,
+        started_at: run.started_at,
+        finished_at: Some(finished_at),
+        outcome: Some("failed".to_owned()),
+        problem,
+        counts,
+        calls,
+    };
+    assert_eq!(state.reader().runs(10).await.unwrap(), [expected]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_did_not_finish_has_no_end() {
+    let home = Home::new();
+    let state = home.open().await;
+    begin(&state, 1, "2026-11-10T00:00:00Z").await;
+    let runs = state.reader().runs(1).await.unwrap();
+    assert_eq!((&runs[0].finished_at, &runs[0].outcome, &runs[0].problem), (&None, &None, &None));
+    assert!(runs[0].counts.is_empty() && runs[0].calls == CallCounts::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_are_listed_the_latest_first_and_no_more_than_asked_for() {
+    let home = Home::new();
+    let state = home.open().await;
+    for (run, started) in
+        [(2, "2026-11-10T00:00:00Z"), (1, "2026-11-12T00:00:00Z"), (3, "2026-11-11T00:00:00Z")]
+    {
+        begin(&state, run, started).await;
+    }
+    assert_eq!(ids(&state.reader().runs(10).await.unwrap()), [run_id(1), run_id(3), run_id(2)]);
+    assert_eq!(ids(&state.reader().runs(2).await.unwrap()), [run_id(1), run_id(3)]);
+    assert_eq!(state.reader().runs(0).await.unwrap(), []);
+    assert_eq!(state.reader().runs(u32::MAX).await.unwrap().len(), 3);
+}
+
+#[rstest]
+#[case::whole("01980000-0000-7000-8000-000000000002", &[2])]
+#[case::in_capitals("01980000-0000-7000-8000-00000000000A", &[10])]
+#[case::ambiguous("0198", &[1, 2])]
+#[case::all("", &[1, 2])]
+#[case::nobody_s("0199", &[])]
+#[case::not_a_pattern("0198%", &[])]
+#[case::letters_of_others("ü", &[])]
+#[case::too_long("01980000-0000-7000-8000-000000000002-and-more", &[])]
+#[tokio::test(start_paused = true)]
+async fn runs_are_found_by_the_beginning_of_their_id(#[case] prefix: &str, #[case] found: &[u8]) {
+    let home = Home::new();
+    let state = home.open().await;
+    for run in [10, 2, 1] {
+        begin(&state, run, "2026-11-10T00:00:00Z").await;
+    }
+    let expected: Vec<_> = found.iter().map(|run| run_id(*run)).collect();
+    assert_eq!(ids(&state.reader().runs_named(prefix).await.unwrap()), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenants_see_runs_of_their_own_only() {
+    let home = Home::new();
+    let (state, other) = (home.open().await, home.open_other_tenant().await);
+    begin(&state, 1, "2026-11-10T00:00:00Z").await;
+    begin(&other, 2, "2026-11-10T00:00:00Z").await;
+    other.finish_run(run_id(2), &ended("done", "2026-11-10T00:01:00Z")).await.unwrap();
+    assert_eq!(ids(&state.reader().runs(10).await.unwrap()), [run_id(1)]);
+    assert_eq!(ids(&state.reader().runs_named("0198").await.unwrap()), [run_id(1)]);
+    assert_eq!(ids(&other.reader().runs(10).await.unwrap()), [run_id(2)]);
+}
