@@ -1,7 +1,7 @@
 //! What the state gives up: by age, and on a person's word.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::AnyPool;
+use sqlx::{AnyPool, AssertSqlSafe};
 
 use super::error::StateError;
 use super::journal::{WriteKind, WriteState, signed};
@@ -58,7 +58,7 @@ impl State {
         self.0.database.run(prune).await
     }
 
-    /// Removes everything about a company: its writes, and the monthly values of `organizations`.
+    /// Removes everything about a company: its writes, what is kept of `organizations`, and what went wrong where a run named it.
     ///
     /// # Errors
     /// Where the state cannot be written.
@@ -66,15 +66,23 @@ impl State {
         let (tenant, psa_key) = (self.0.tenant.clone(), psa_key.to_owned());
         let forget = async move |pool: &AnyPool| {
             let mut transaction = pool.begin().await?;
-            let writes = "DELETE FROM writes WHERE psa_key = $1 \
-                          AND run_id IN (SELECT run_id FROM runs WHERE tenant = $2)";
-            let query = sqlx::query(writes).bind(psa_key).bind(&tenant);
+            let of_tenant = "AND run_id IN (SELECT run_id FROM runs WHERE tenant = $2)";
+            let writes = AssertSqlSafe(format!("DELETE FROM writes WHERE psa_key = $1 {of_tenant}"));
+            let query = sqlx::query(writes).bind(&psa_key).bind(&tenant);
             let mut forgotten =
                 Forgotten { writes: query.execute(&mut *transaction).await?.rows_affected(), months: 0 };
+            let problems =
+                "UPDATE runs SET problem = $3 WHERE tenant = $1 AND LOWER(problem) LIKE $2 ESCAPE '!'";
+            let query = sqlx::query(problems).bind(&tenant).bind(naming(&psa_key)).bind(FORGOTTEN_PROBLEM);
+            query.execute(&mut *transaction).await?;
             for organization in organizations {
                 let id = signed(organization.0);
                 let altered = "DELETE FROM altered_answers WHERE tenant = $1 AND org_id = $2";
                 sqlx::query(altered).bind(&tenant).bind(id).execute(&mut *transaction).await?;
+                // Also under another PSA ID: the company may have been renamed since.
+                let writes = AssertSqlSafe(format!("DELETE FROM writes WHERE org_id = $1 {of_tenant}"));
+                let removed = sqlx::query(writes).bind(id).bind(&tenant).execute(&mut *transaction).await?;
+                forgotten.writes += removed.rows_affected();
                 for months in [
                     "DELETE FROM month_answers WHERE org_id = $1",
                     "DELETE FROM month_counts WHERE org_id = $1",
@@ -88,6 +96,15 @@ impl State {
         };
         self.0.database.run(forget).await
     }
+}
+
+/// What stands in the history where a problem named a company that is forgotten.
+const FORGOTTEN_PROBLEM: &str = "it named a company that was forgotten since";
+
+/// The pattern of a text that has `psa_key` among its words.
+fn naming(psa_key: &str) -> String {
+    let literal = psa_key.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    format!("% {literal} %")
 }
 
 impl StateReader {
