@@ -5,6 +5,7 @@
 mod bootstrap;
 mod error;
 mod exit;
+mod history;
 mod inquiry;
 mod prepare;
 mod recorded;
@@ -14,13 +15,19 @@ mod services;
 mod settlement;
 mod surroundings;
 mod sync;
+mod undo;
 
 pub use bootstrap::{Bootstrap, NearMatches, bootstrap};
 pub use error::RunError;
 pub use exit::Exit;
+pub use history::{
+    CompanyHistory, Farewell, MonthValues, OrganizationMonths, PastAnswers, PastRun, company_history,
+    farewell, forget, months, past_runs,
+};
 pub use prepare::Job;
 pub use report::{Calls, Planned, Report, approval, bucket};
 pub use serve::serve;
 pub use services::Services;
-pub use surroundings::{Surroundings, state, state_reader};
+pub use surroundings::{Surroundings, existing_state, state, state_reader};
 pub use sync::{plan, sync};
+pub use undo::{PlannedUndo, Undone, plan_undo, undo};
