@@ -1,11 +1,14 @@
-//! What a person reads: the plan, the summary of a run, a record.
+//! What a person reads: the plan, the summary of a run, a record, the history.
+
+mod history;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use owo_colors::OwoColorize as _;
 
-use crate::domain::answer::Stored;
+use crate::domain::answer::{Answer, Stored};
 use crate::domain::field::FieldMap;
 use crate::domain::finding::{Bucket, Finding, Reason, Severity};
 use crate::http::Traffic;
@@ -13,6 +16,10 @@ use crate::plan::guard::Refusal;
 use crate::plan::{Action, Counts, LinePlan, Plan, SetupChange};
 use crate::run::{Bootstrap, Calls, Planned, Report, approval};
 
+pub use history::{company as history_of_company, forgotten, months, runs as history};
+pub use undo::{plan as undo_plan, undo};
+
+const NO_ANSWER: &str = "(no answer)";
 /// How many subjects of one finding are named.
 const SUBJECTS_SHOWN_MAX: usize = 20;
 
@@ -117,9 +124,14 @@ fn change(out: &mut String, plan: &LinePlan) {
         _ => writeln!(out, "{} {psa_id} (organization {organization}): new record{window}", "+".green()),
     };
     for field in &plan.fields {
+        let new = match &field.new {
+            Answer::Nothing => NO_ANSWER.to_owned(),
+            answer => answer.to_string(),
+        };
+        let new = new.green();
         let _ = match field.old.text() {
-            None => writeln!(out, "    {}: {}", field.field, field.new.green()),
-            Some(old) => writeln!(out, "    {}: {} -> {}", field.field, old.red(), field.new.green()),
+            None => writeln!(out, "    {}: {new}", field.field),
+            Some(old) => writeln!(out, "    {}: {} -> {new}", field.field, old.red()),
         };
     }
     if plan.destination.as_ref().is_some_and(|destination| destination.sets_device_identifier) {
@@ -129,7 +141,7 @@ fn change(out: &mut String, plan: &LinePlan) {
 }
 
 fn shown(answer: &Stored) -> &str {
-    answer.text().unwrap_or("(no answer)")
+    answer.text().unwrap_or(NO_ANSWER)
 }
 
 /// Findings by severity, then reason; equal sentences once, with all their subjects.

@@ -1,4 +1,7 @@
-//! Version 1 of the JSON reports of `plan`, `sync` and `bootstrap`. Frozen: members are added, never renamed or removed.
+//! Version 1 of the JSON reports of all commands. Frozen: members are added, never renamed or removed.
+
+mod history;
+mod undo;
 
 use std::collections::BTreeMap;
 
@@ -6,12 +9,15 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::domain::finding::{Finding, Severity};
-use crate::domain::ids::{CompanyId, OrgId, RecordId};
+use crate::domain::ids::{CompanyId, OrgId, RecordId, RunId};
 use crate::domain::window::Window;
 use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{self, Action, Counts, LinePlan, Plan, SetupChange};
 use crate::run::{self, Bootstrap, Exit, Planned, Report, approval};
+
+pub use history::{company as history_of_company, forgotten, months, runs as history};
+pub use undo::{undo, undo_plan};
 
 /// The version of this format.
 pub const FORMAT_VERSION: u32 = 1;
@@ -35,7 +41,19 @@ struct Document<'a> {
     forecast: Option<Forecast>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<Run>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<Undo<'a>>,
     exit_code: u8,
+}
+
+/// The run that is undone.
+#[derive(Serialize)]
+struct Undo<'a> {
+    run_id: RunId,
+    command: &'a str,
+    scheduled: String,
+    recorded_as: Option<RunId>,
+    left_alone: Vec<undo::LeftAloneRow<'a>>,
 }
 
 #[derive(Serialize)]
@@ -166,14 +184,18 @@ pub fn plan(planned: &Planned, exit: Exit) -> String {
 /// The report of `sync`.
 #[must_use]
 pub fn sync(report: &Report, exit: Exit) -> String {
+    to_text(&Document { kind: "sync", ..of_report(report, exit) })
+}
+
+/// What became of a plan that was to be carried out.
+fn of_report(report: &Report, exit: Exit) -> Document<'_> {
     let companies = report
         .lines()
         .map(|(line, outcome)| company(line, run::bucket(line, outcome), outcome.record, &outcome.findings))
         .collect();
     let stopped =
         report.stopped.as_ref().map(|error| Problem { message: error.to_string(), hint: error.hint() });
-    to_text(&Document {
-        kind: "sync",
+    Document {
         counts: counts(&report.counts()),
         forecast: None,
         run: Some(Run {
@@ -184,7 +206,7 @@ pub fn sync(report: &Report, exit: Exit) -> String {
             stopped,
         }),
         ..document(&report.plan, companies, (&report.refusals, &report.companies), &report.calls, exit)
-    })
+    }
 }
 
 /// The report of `bootstrap`.
@@ -222,6 +244,7 @@ fn document<'a>(
         calls: Calls { umbrella: call_row(&calls.umbrella), connectwise: call_row(&calls.connectwise) },
         forecast: None,
         run: None,
+        undo: None,
         exit_code: exit.code(),
     }
 }
