@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod consent;
 mod context;
 mod failure;
 mod printer;
@@ -62,6 +63,8 @@ async fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Bootstrap(args) => commands::bootstrap::run(&context, args).await,
         Command::Plan(args) => commands::plan::run(&context, &args).await,
         Command::Sync(args) => commands::sync::run(&context, &args).await,
+        Command::History(args) => commands::history::run(&context, &args).await,
+        Command::Undo(args) => commands::undo::run(&context, &args).await,
         Command::Serve => commands::serve::run(&context).await,
         Command::Config(ConfigCommand::Check) => commands::config::check(&context),
     }

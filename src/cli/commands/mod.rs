@@ -4,6 +4,7 @@ pub(super) mod bootstrap;
 pub(super) mod config;
 #[cfg(feature = "demo")]
 pub(super) mod demo;
+pub(super) mod history;
 pub(super) mod plan;
 pub(super) mod serve;
 #[cfg(feature = "demo")]
@@ -11,3 +12,4 @@ pub(super) mod simulate;
 #[cfg(feature = "demo")]
 mod simulated;
 pub(super) mod sync;
+pub(super) mod undo;

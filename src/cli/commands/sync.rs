@@ -26,6 +26,12 @@ pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Ex
         Format::Text => text::sync(&report),
         Format::Json => json::v1::sync(&report, exit),
     })?;
+    complain(ready, &report, exit);
+    Ok(exit)
+}
+
+/// Says on stderr what kept a run from doing everything.
+pub(super) fn complain(ready: &Ready, report: &Report, exit: Exit) {
     if !report.refusals.is_empty() {
         plan::refused(&report.refusals, &report.companies).print();
     } else if let Some(error) = &report.stopped {
@@ -34,7 +40,6 @@ pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Ex
         let hint = "give the API member's role Companies > Configurations: Add, Edit, Inquire All";
         Failure::new(exit, "ConnectWise refused every write for want of a right", hint).print();
     }
-    Ok(exit)
 }
 
 /// Says what ended a run early. Without a signal it was its own time.
