@@ -25,10 +25,11 @@ use psasync::plan::LinePlan;
 use psasync::progress::Unwatched;
 use psasync::resolve::Scope;
 use psasync::run::{
-    Bootstrap, Job, NearMatches, Planned, Report, RunError, Services, Surroundings, bootstrap, bucket, plan,
-    sync,
+    Bootstrap, CompanyHistory, Farewell, Job, NearMatches, OrganizationMonths, PastRun, Planned, PlannedUndo,
+    Report, RunError, Services, Surroundings, Undone, bootstrap, bucket, company_history, farewell, forget,
+    months, past_runs, plan, plan_undo, sync, undo,
 };
-use psasync::store::{Lease, State};
+use psasync::store::{Forgotten, Lease, State};
 use serde_json::Value;
 use simulator::world::Configuration;
 use simulator::{Fault, Logged, Service, Settings, Severed, Simulation, World};
@@ -290,6 +291,51 @@ impl Night {
     pub(crate) async fn bootstrap(&self, near_matches: NearMatches) -> Result<Bootstrap, RunError> {
         let run = self.run();
         bootstrap(&run.services, &run.surroundings(), near_matches, false).await
+    }
+
+    /// Plans to undo a run, named as on the command line.
+    pub(crate) async fn plan_undo(&self, run: &str, companies: &[&str]) -> Result<PlannedUndo, RunError> {
+        let (now, companies) = (self.run(), companies.iter().map(ToString::to_string).collect::<Vec<_>>());
+        plan_undo(&now.services.reader, &now.surroundings(), run, &companies).await
+    }
+
+    /// Undoes a run, as a person who says `--yes`.
+    pub(crate) async fn undo(&self, run: &str, companies: &[&str]) -> Undone {
+        let planned = self.plan_undo(run, companies).await.unwrap();
+        self.carry_out(planned).await.unwrap()
+    }
+
+    pub(crate) async fn carry_out(&self, planned: PlannedUndo) -> Result<Undone, RunError> {
+        let run = self.run();
+        undo(&run.services, &run.surroundings(), planned).await
+    }
+
+    /// The runs of the history, the latest first.
+    pub(crate) async fn past_runs(&self) -> Vec<PastRun> {
+        past_runs(&self.run().config, self.simulation.now(), 20).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn company_history(&self, psa_id: &str) -> Result<CompanyHistory, RunError> {
+        let run = self.run();
+        company_history(&run.config, &run.mapping, psa_id, 20).await
+    }
+
+    pub(crate) async fn months(
+        &self,
+        psa_id: Option<&str>,
+    ) -> Result<Option<Vec<OrganizationMonths>>, RunError> {
+        let run = self.run();
+        months(&run.config, &run.mapping, psa_id, 20).await
+    }
+
+    pub(crate) async fn farewell(&self, psa_id: &str) -> Result<Option<Farewell>, RunError> {
+        let run = self.run();
+        farewell(&run.config, &run.mapping, psa_id).await
+    }
+
+    pub(crate) async fn forget_company(&self, psa_id: &str) -> Result<Forgotten, RunError> {
+        let farewell = self.farewell(psa_id).await?.unwrap();
+        forget(&self.run().surroundings(), &farewell).await
     }
 
     /// Fresh clients, for a test that asks them itself.
