@@ -179,6 +179,32 @@ async fn after_forgetting_nothing_of_the_customer_is_in_the_file() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn forgetting_leaves_nothing_in_the_pages_of_a_larger_file() {
+    let names: Vec<_> = (0..60).map(|at| format!("CUSTOMER-{at:02}-X")).collect();
+    let mut world = with_customers(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    for (organization, name) in world.umbrella.organizations.iter_mut().zip(&names) {
+        organization.traffic[0].domain = format!("{name}.example");
+        organization.identities[1].label = format!("{name} office");
+    }
+    let night = Night::at("2026-03-10T00:00:00Z", world).remembering().set("guards.max_creates", 100);
+    for day in ["2026-03-10", "2026-03-11", "2026-04-01"] {
+        at(&night, &format!("{day}T00:00:00Z"));
+        night.simulation.change(|world| {
+            for organization in &mut world.umbrella.organizations {
+                organization.identities[1].label += "!";
+            }
+        });
+        night.sync().await;
+    }
+    for name in names.iter().step_by(7) {
+        assert!(is_kept(&night, name));
+        night.forget_company(name).await.unwrap();
+        assert!(!is_kept(&night, name), "{name}");
+    }
+    assert!(is_kept(&night, &names[1]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn forgetting_includes_what_was_written_before_the_company_was_renamed() {
     let night = two().await;
     night.simulation.change(|world| {
