@@ -1,12 +1,12 @@
 //! What the state gives up: by age, and on a person's word.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{AnyPool, AssertSqlSafe};
+use sqlx::{AnyPool, AssertSqlSafe, Row as _};
 
 use super::error::StateError;
 use super::journal::{WriteKind, WriteState, signed};
 use super::{State, StateReader, time};
-use crate::domain::ids::{OrgId, RunId};
+use crate::domain::ids::{OrgId, RunId, psa_key};
 
 /// How long monthly values are kept at least: as long as Umbrella keeps what they count, and some days.
 const MONTHS_KEEP: TimeDelta = TimeDelta::days(800);
@@ -71,10 +71,14 @@ impl State {
             let query = sqlx::query(writes).bind(&psa_key).bind(&tenant);
             let mut forgotten =
                 Forgotten { writes: query.execute(&mut *transaction).await?.rows_affected(), months: 0 };
-            let problems =
-                "UPDATE runs SET problem = $3 WHERE tenant = $1 AND LOWER(problem) LIKE $2 ESCAPE '!'";
-            let query = sqlx::query(problems).bind(&tenant).bind(naming(&psa_key)).bind(FORGOTTEN_PROBLEM);
-            query.execute(&mut *transaction).await?;
+            let problems = "SELECT run_id, problem FROM runs WHERE tenant = $1 AND problem IS NOT NULL";
+            for row in sqlx::query(problems).bind(&tenant).fetch_all(&mut *transaction).await? {
+                let (run, problem): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+                if names(&problem, &psa_key) {
+                    let query = sqlx::query("UPDATE runs SET problem = $2 WHERE run_id = $1").bind(run);
+                    query.bind(FORGOTTEN_PROBLEM).execute(&mut *transaction).await?;
+                }
+            }
             for organization in organizations {
                 let id = signed(organization.0);
                 let altered = "DELETE FROM altered_answers WHERE tenant = $1 AND org_id = $2";
@@ -101,10 +105,13 @@ impl State {
 /// What stands in the history where a problem named a company that is forgotten.
 const FORGOTTEN_PROBLEM: &str = "it named a company that was forgotten since";
 
-/// The pattern of a text that has `psa_key` among its words.
-fn naming(psa_key: &str) -> String {
-    let literal = psa_key.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-    format!("% {literal} %")
+/// Whether a text has a PSA ID among its words. Not the database's to tell: it knows lower case for ASCII only.
+fn names(text: &str, key: &str) -> bool {
+    let text = psa_key(text);
+    text.match_indices(key).any(|(at, _)| {
+        let (before, behind) = (&text[..at], &text[at + key.len()..]);
+        !before.ends_with(char::is_alphanumeric) && !behind.starts_with(char::is_alphanumeric)
+    })
 }
 
 impl StateReader {
@@ -121,5 +128,24 @@ impl StateReader {
         };
         let ids = self.database.run(rows).await?;
         Ok(ids.into_iter().map(|id| OrgId(id.cast_unsigned())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::plain("record 1 of ACME was created", "acme", true)]
+    #[case::quoted("nothing at `Acme`", "acme", true)]
+    #[case::at_the_beginning("ACME: refused", "acme", true)]
+    #[case::outside_ascii("record 1 of MÜLLER was created", "müller", true)]
+    #[case::several_words("of Foo  &  Sons was", "foo & sons", true)]
+    #[case::part_of_a_word("record 1 of ACMEX was created", "acme", false)]
+    #[case::another("record 1 of BETA was created", "acme", false)]
+    fn a_problem_names_a_company_as_a_word(#[case] text: &str, #[case] key: &str, #[case] expected: bool) {
+        assert_eq!(names(text, key), expected);
     }
 }
