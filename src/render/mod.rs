@@ -5,3 +5,7 @@
 
 pub mod json;
 pub mod text;
+
+/// What a person should know before the old answers are put back, and afterwards.
+const NEXT_NIGHT: &str = "The next nightly run writes again what is due for the regular window. To keep the old answers at a company, set \
+                          its line in the mapping to `paused`.";

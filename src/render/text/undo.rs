@@ -6,12 +6,9 @@ use std::fmt::Write as _;
 use super::{calls, change, counts, findings, heading, line, named, number_of};
 use crate::plan::Plan;
 use crate::plan::undo::LeftAlone;
+use crate::render::NEXT_NIGHT;
 use crate::run::{PlannedUndo, Undone};
 use crate::store::RunRow;
-
-/// What a person should know before the old answers are put back, and afterwards.
-const NEXT_NIGHT: &str = "The next nightly run writes again what is due for the regular window. To keep the old answers at a company, set its \
-                          line in the mapping to `paused`.";
 
 /// What undoing a run would put back.
 #[must_use]

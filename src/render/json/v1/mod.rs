@@ -54,6 +54,7 @@ struct Undo<'a> {
     scheduled: String,
     recorded_as: Option<RunId>,
     left_alone: Vec<undo::LeftAloneRow<'a>>,
+    notice: &'static str,
 }
 
 #[derive(Serialize)]

@@ -1,11 +1,13 @@
 //! What undoing a run would put back, and what it came to.
 
+use serde::Serialize;
+
 use super::{Document, Undo, counts, document, of_report, time, to_text};
 use crate::domain::ids::{OrgId, RunId};
 use crate::plan::undo::LeftAlone;
+use crate::render::NEXT_NIGHT;
 use crate::run::{Exit, PlannedUndo, Undone};
 use crate::store::RunRow;
-use serde::Serialize;
 
 /// A part of what a run wrote that stays as it is.
 #[derive(Serialize)]
@@ -53,5 +55,6 @@ fn undo_row<'a>(of: &'a RunRow, recorded_as: Option<RunId>, left_alone: &'a [Lef
         scheduled: time(of.scheduled),
         recorded_as,
         left_alone: left_alone.iter().map(row).collect(),
+        notice: NEXT_NIGHT,
     }
 }
