@@ -14,8 +14,19 @@ use psasync::domain::waiver::Rule;
 use psasync::run::Exit;
 
 /// The commands of this version, for which documents may write `psasync …`.
-const COMMANDS: [&str; 9] =
-    ["backfill", "bootstrap", "config", "demo", "explain", "plan", "serve", "simulate", "sync"];
+const COMMANDS: [&str; 11] = [
+    "backfill",
+    "bootstrap",
+    "config",
+    "demo",
+    "explain",
+    "history",
+    "plan",
+    "serve",
+    "simulate",
+    "sync",
+    "undo",
+];
 
 /// Every way in which a command ends. A new one does not compile until it is listed.
 fn exits() -> Vec<Exit> {

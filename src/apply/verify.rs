@@ -105,6 +105,10 @@ mod tests {
     use crate::domain::mapping::{LineState, Source};
 
     fn reasons(sent: &str, stored: &str) -> Vec<Reason> {
+        reasons_of(Answer::Text(sent.into()), stored)
+    }
+
+    fn reasons_of(sent: Answer, stored: &str) -> Vec<Reason> {
         let line = MappingLine {
             source: Source::Umbrella,
             external_id: OrgId(1),
@@ -116,7 +120,7 @@ mod tests {
             name: None,
         };
         let mut content = Content::from_fn(|_| None);
-        content[FieldId::AgentsInactive] = Some(Answer::Text(sent.into()));
+        content[FieldId::AgentsInactive] = Some(sent);
         let mut answers = FieldMap::from_fn(|_| Stored::EMPTY);
         answers[FieldId::AgentsInactive] = Stored::new(stored);
         let written =
@@ -135,5 +139,11 @@ mod tests {
         assert_eq!(reasons("PC-1; PC-2", "PC-1; PC"), [Reason::AnswerAltered]);
         assert_eq!(reasons("PC-1", "PC-2"), [Reason::WriteNotVerified]);
         assert_eq!(reasons("PC-1", ""), [Reason::WriteNotVerified]);
+    }
+
+    #[test]
+    fn an_answer_that_was_taken_away_arrived_where_none_comes_back() {
+        assert_eq!(reasons_of(Answer::Nothing, ""), []);
+        assert_eq!(reasons_of(Answer::Nothing, "PC-1"), [Reason::WriteNotVerified]);
     }
 }

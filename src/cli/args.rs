@@ -97,6 +97,10 @@ pub(super) enum Command {
     /// Goes through the same plan and guards as `sync`, and creates nothing. The next nightly run returns the fields to the regular
     /// window.
     Backfill(BackfillArgs),
+    /// Show what the state remembers: runs, changes at a company, monthly values
+    History(HistoryArgs),
+    /// Put back what a run wrote, where it is still there
+    Undo(UndoArgs),
     /// Stay up, and run `sync` at 00:00 UTC every night
     Serve,
     /// Look at the configuration
@@ -259,6 +263,63 @@ pub(super) struct BackfillArgs {
     /// Only read the months and keep them in the state; nothing is sent to ConnectWise
     #[arg(long)]
     pub(super) history_only: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct HistoryArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<HistoryCommand>,
+    /// What changed at this company
+    #[arg(long, value_name = "PSA_ID")]
+    pub(super) company: Option<String>,
+    /// The monthly values, by organization
+    #[arg(long)]
+    pub(super) months: bool,
+    /// At most so many runs, or months of an organization
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) limit: u32,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HistoryCommand {
+    /// Remove everything that the state has about a company
+    Forget(ForgetArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ForgetArgs {
+    /// The company
+    #[arg(value_name = "PSA_ID")]
+    pub(super) company: String,
+    /// Do not ask
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UndoArgs {
+    /// The run: its id, a beginning of it that no other has, or `last` for the latest that wrote something
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// Only at this company; may be repeated
+    #[arg(long, value_name = "PSA_ID")]
+    pub(super) company: Vec<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Only show what would be put back
+    #[arg(long, conflicts_with = "yes")]
+    pub(super) dry_run: bool,
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,

@@ -1,7 +1,7 @@
 //! From ConnectWise's JSON to the domain, and back into the form that a question wants.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 use super::wire;
 use crate::domain::answer::{Answer, Stored};
@@ -94,9 +94,11 @@ pub(super) fn wire_answer(answer: &Answer, field_type: FieldType) -> Value {
         Answer::Number(number) if field_type.is_numeric() => json!(number),
         Answer::Number(number) => json!(number.to_string()),
         Answer::Text(text) if field_type.is_numeric() => {
-            text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number))
+            // A fraction that a person entered is sent back as the number that it was.
+            text.parse::<Number>().map_or_else(|_| json!(text), Value::Number)
         }
         Answer::Text(text) => json!(text),
+        Answer::Nothing => Value::Null,
     }
 }
 
@@ -128,7 +130,10 @@ mod tests {
     #[case::number(Answer::Number(7), FieldType::Number, json!(7))]
     #[case::number_in_text(Answer::Number(7), FieldType::TextArea, json!("7"))]
     #[case::organization_id_in_number(Answer::Text("1000001".into()), FieldType::Number, json!(1_000_001))]
+    #[case::fraction_in_number(Answer::Text("40.5".into()), FieldType::Number, json!(40.5))]
     #[case::text(Answer::Text("None".into()), FieldType::TextArea, json!("None"))]
+    #[case::no_answer(Answer::Nothing, FieldType::TextArea, Value::Null)]
+    #[case::no_number(Answer::Nothing, FieldType::Number, Value::Null)]
     fn an_answer_takes_the_form_of_its_question(
         #[case] answer: Answer,
         #[case] field_type: FieldType,

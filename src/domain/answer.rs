@@ -15,6 +15,8 @@ pub enum Answer {
     Number(u64),
     /// Anything else, without control characters.
     Text(String),
+    /// No answer at all. No night asks for it; only a question that had no answer goes back to having none.
+    Nothing,
 }
 
 impl fmt::Display for Answer {
@@ -22,6 +24,7 @@ impl fmt::Display for Answer {
         match self {
             Self::Number(number) => number.fmt(f),
             Self::Text(text) => f.write_str(text),
+            Self::Nothing => Ok(()),
         }
     }
 }
@@ -106,6 +109,7 @@ impl From<&Answer> for Stored {
         match answer {
             Answer::Number(number) => Self(Some(number.to_string().into_boxed_str())),
             Answer::Text(text) => Self::new(text),
+            Answer::Nothing => Self::EMPTY,
         }
     }
 }
@@ -198,6 +202,8 @@ mod tests {
     #[case::nobody_answered_none("", Answer::Text("None".into()), false)]
     #[case::white_space("a;  b\u{a0}c\n", Answer::Text("a; b c".into()), true)]
     #[case::case_counts("none", Answer::Text("None".into()), false)]
+    #[case::no_answer_at_all("", Answer::Nothing, true)]
+    #[case::an_answer_where_there_shall_be_none("None", Answer::Nothing, false)]
     #[case::organization_id_in_a_number_question("1000001.0", Answer::Text("1000001".into()), true)]
     fn an_answer_is_compared_canonically(#[case] stored: &str, #[case] desired: Answer, #[case] same: bool) {
         assert_eq!(Stored::new(stored).says(&desired), same);

@@ -130,6 +130,12 @@ impl Window {
         Self { from: day - Days::new(INITIAL_DAYS), to: day }
     }
 
+    /// The window from the day `from` up to the day `to`, which is no longer inside; `None` where that is no span.
+    #[must_use]
+    pub fn between(from: NaiveDate, to: NaiveDate) -> Option<Self> {
+        (from < to).then_some(Self { from, to })
+    }
+
     /// The first instant inside, a UTC midnight.
     #[must_use]
     pub fn from(&self) -> DateTime<Utc> {
@@ -174,6 +180,18 @@ mod tests {
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
+    }
+
+    #[rstest]
+    #[case::february("2026-02-01", "2026-03-01", Some("2026-02"))]
+    #[case::december("2025-12-01", "2026-01-01", Some("2025-12"))]
+    #[case::thirty_days("2026-02-13", "2026-03-15", None)]
+    #[case::two_months("2026-01-01", "2026-03-01", None)]
+    #[case::a_day_short("2026-02-01", "2026-02-28", None)]
+    #[case::no_span("2026-02-01", "2026-02-01", None)]
+    fn only_a_whole_calendar_month_is_one(#[case] from: &str, #[case] to: &str, #[case] month: Option<&str>) {
+        let window = Window::between(from.parse().unwrap(), to.parse().unwrap());
+        assert_eq!(window.and_then(Window::month_name).as_deref(), month);
     }
 
     #[rstest]

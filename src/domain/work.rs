@@ -10,6 +10,8 @@ pub enum Work {
     Night,
     /// The six "Last Month" fields of the records that exist, over this window. Creates nothing.
     Backfill(Window),
+    /// Answers that an earlier run replaced, back to what they said. Creates nothing.
+    Undo,
 }
 
 impl Work {
@@ -17,7 +19,7 @@ impl Work {
     #[must_use]
     pub fn covers(self, field: FieldId) -> bool {
         match self {
-            Self::Night => true,
+            Self::Night | Self::Undo => true,
             Self::Backfill(_) => field == FieldId::LastUpdated || field.spec().group == Some(Group::Month),
         }
     }
@@ -32,7 +34,7 @@ impl Work {
     #[must_use]
     pub fn window(self) -> Option<Window> {
         match self {
-            Self::Night => None,
+            Self::Night | Self::Undo => None,
             Self::Backfill(window) => Some(window),
         }
     }
@@ -43,6 +45,7 @@ impl Work {
         match self {
             Self::Night => "sync",
             Self::Backfill(_) => "backfill",
+            Self::Undo => "undo",
         }
     }
 }

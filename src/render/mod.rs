@@ -8,3 +8,7 @@ pub mod text;
 
 /// What every plan and result of a backfill ends with.
 pub const RETURNS: &str = "The next nightly run returns these fields to the regular window.";
+
+/// What a person should know before the old answers are put back, and afterwards.
+const NEXT_NIGHT: &str = "The next nightly run writes again what is due for the regular window. To keep the old answers at a company, set \
+                          its line in the mapping to `paused`.";

@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::exit::Exit;
 use crate::apply::ApplyError;
 use crate::connectwise::ConnectWiseError;
+use crate::domain::ids::RunId;
 use crate::store::{LeaseError, StateError};
 use crate::umbrella::UmbrellaError;
 
@@ -40,6 +41,32 @@ pub enum RunError {
     /// What was to be kept would be lost with the process.
     #[error("`state.path` is `:memory:`: months that are read would be lost at once")]
     NothingKept,
+    /// There is no such run.
+    #[error("the history has no run `{name}`")]
+    RunUnknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// The beginning of an id does not say which run is meant.
+    #[error("several runs of the history begin with `{name}`")]
+    RunAmbiguous {
+        /// What was asked for.
+        name: String,
+    },
+    /// The run did not write at this company.
+    #[error("`--company`: run {run} wrote nothing at `{company}`")]
+    NotInRun {
+        /// The company.
+        company: String,
+        /// The run.
+        run: RunId,
+    },
+    /// Nothing is known about this company.
+    #[error("neither the mapping nor the state knows the company `{psa_id}`")]
+    CompanyUnknown {
+        /// The company.
+        psa_id: String,
+    },
     /// The run was told to stop before anything was written.
     #[error("stopped before anything was written")]
     Stopped,
@@ -55,6 +82,10 @@ impl RunError {
             Self::Apply(error) => apply_exit(error),
             Self::Lease(error) => lease_exit(error),
             Self::StatusUnknown { .. } | Self::NothingKept => Exit::Config,
+            Self::RunUnknown { .. }
+            | Self::RunAmbiguous { .. }
+            | Self::NotInRun { .. }
+            | Self::CompanyUnknown { .. } => Exit::Usage,
             Self::Stopped => Exit::Interrupted,
             Self::Umbrella(_) | Self::TypeNotManaged { .. } => Exit::Failed,
         }
@@ -76,6 +107,15 @@ impl RunError {
             }
             Self::NothingKept => "name a file in `state.path`, or a database in `state.url`".to_owned(),
             Self::Stopped => "run it again, or wait for the next night".to_owned(),
+            Self::RunUnknown { .. } | Self::RunAmbiguous { .. } => {
+                "`psasync history` lists the runs; `last` is the latest that wrote something".to_owned()
+            }
+            Self::NotInRun { company, .. } => {
+                format!("`psasync history --company {company}` lists the runs that did")
+            }
+            Self::CompanyUnknown { .. } => {
+                "name it by its PSA ID, as the mapping did when it was written".to_owned()
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ use crate::umbrella::{Fleet, Needs, Umbrella};
 
 /// Which months of which organizations are to be known.
 #[derive(Clone, Debug)]
-pub struct HistoryJob {
+pub struct FillJob {
     /// The instant the run is for.
     pub scheduled: DateTime<Utc>,
     /// Which mapping lines it is about.
@@ -44,7 +44,7 @@ pub struct HistoryJob {
 
 /// What is known of those months.
 #[derive(Clone, Debug)]
-pub struct History {
+pub struct Filled {
     /// The instant the run was for.
     pub scheduled: DateTime<Utc>,
     /// The months, in order.
@@ -71,7 +71,7 @@ pub struct History {
     pub calls: Calls,
 }
 
-impl History {
+impl Filled {
     /// How many answers there are in all.
     #[must_use]
     pub fn answers(&self) -> usize {
@@ -110,11 +110,11 @@ impl History {
 ///
 /// # Errors
 /// A [`RunError`] where Umbrella's customer list or the state cannot be read.
-pub async fn plan_history<E: Exchange>(
+pub async fn plan_fill<E: Exchange>(
     umbrella: &Umbrella<E>,
     surroundings: &Surroundings<'_>,
-    job: &HistoryJob,
-) -> Result<History, RunError> {
+    job: &FillJob,
+) -> Result<Filled, RunError> {
     keeps_something(surroundings)?;
     let until = Instant::now() + surroundings.config.http.run_deadline;
     let state = state_reader(surroundings.config).await?;
@@ -130,8 +130,8 @@ pub async fn plan_history<E: Exchange>(
 pub async fn fill_history<E: Exchange>(
     umbrella: &Umbrella<E>,
     surroundings: &Surroundings<'_>,
-    job: &HistoryJob,
-) -> Result<History, RunError> {
+    job: &FillJob,
+) -> Result<Filled, RunError> {
     keeps_something(surroundings)?;
     let until = Instant::now() + surroundings.config.http.run_deadline;
     let Surroundings { clock, run: id, .. } = *surroundings;
@@ -141,7 +141,7 @@ pub async fn fill_history<E: Exchange>(
     let memory = surroundings.month_memory(None, job.scheduled).keeping(&state, id, clock);
     let visits = Visits::new(umbrella, surroundings, job, &memory, until, Reads::Missing);
     let done = visits.all().await;
-    let summary = Summary::of(&done, History::summary);
+    let summary = Summary::of(&done, Filled::summary);
     if let Err(error) = note_end(surroundings, &state, summary, &visits.calls()).await {
         warn!(%error, "the end of the run is not in the history");
     }
@@ -165,7 +165,7 @@ enum Reads {
 struct Visits<'a, E> {
     umbrella: &'a Umbrella<E>,
     surroundings: &'a Surroundings<'a>,
-    job: &'a HistoryJob,
+    job: &'a FillJob,
     memory: &'a MonthMemory<'a>,
     until: Instant,
     reads: Reads,
@@ -180,7 +180,7 @@ impl<'a, E: Exchange> Visits<'a, E> {
     fn new(
         umbrella: &'a Umbrella<E>,
         surroundings: &'a Surroundings<'a>,
-        job: &'a HistoryJob,
+        job: &'a FillJob,
         memory: &'a MonthMemory<'a>,
         until: Instant,
         reads: Reads,
@@ -194,7 +194,7 @@ impl<'a, E: Exchange> Visits<'a, E> {
         Calls { umbrella: self.umbrella.traffic(), connectwise: Traffic::default() }
     }
 
-    async fn all(&self) -> Result<History, RunError> {
+    async fn all(&self) -> Result<Filled, RunError> {
         let stop = self.surroundings.stop;
         let mapped = mapped(self.surroundings.mapping);
         let fleet = tokio::select! {
@@ -216,7 +216,7 @@ impl<'a, E: Exchange> Visits<'a, E> {
         findings.extend(answered.into_iter().flatten());
         findings
             .sort_by(|a, b| (&a.subject, a.reason, &a.sentence).cmp(&(&b.subject, b.reason, &b.sentence)));
-        Ok(History {
+        Ok(Filled {
             scheduled: self.job.scheduled,
             months: self.job.months.clone(),
             organizations,

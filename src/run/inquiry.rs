@@ -83,7 +83,7 @@ impl<E: Exchange> Inquiry<'_, E> {
         };
         let mut visit = self.umbrella.visit(self.fleet, &target.organization, &needs);
         let (metrics, desired) = match self.job.work {
-            Work::Night => {
+            Work::Night | Work::Undo => {
                 let metrics = self.metrics(target, &mut visit).await?;
                 let desired = translate(target.organization.id, &metrics, &self.format());
                 (Some(metrics), desired)

@@ -7,6 +7,7 @@ mod error;
 mod exit;
 mod explain;
 mod fill;
+mod history;
 mod inquiry;
 mod prepare;
 mod recorded;
@@ -17,15 +18,21 @@ mod settlement;
 mod surroundings;
 mod survey;
 mod sync;
+mod undo;
 
 pub use bootstrap::{Bootstrap, NearMatches, bootstrap};
 pub use error::RunError;
 pub use exit::Exit;
 pub use explain::{EarlierValue, ExplainedField, Explanation, Subject, ValueSource, explain};
-pub use fill::{History, HistoryJob, fill_history, plan_history};
+pub use fill::{FillJob, Filled, fill_history, plan_fill};
+pub use history::{
+    CompanyHistory, Farewell, MonthValues, OrganizationMonths, PastAnswers, PastRun, company_history,
+    farewell, forget, months, past_runs,
+};
 pub use prepare::Job;
 pub use report::{Calls, Planned, Report, approval, bucket};
 pub use serve::serve;
 pub use services::Services;
-pub use surroundings::{Surroundings, state, state_reader};
+pub use surroundings::{Surroundings, existing_state, state, state_reader};
 pub use sync::{plan, sync};
+pub use undo::{PlannedUndo, Undone, plan_undo, undo};

@@ -6,6 +6,7 @@ use tracing::warn;
 use super::error::RunError;
 use super::report::Calls;
 use super::surroundings::{Surroundings, state};
+use crate::apply::ApplyError;
 use crate::domain::ids::RunId;
 use crate::http::Traffic;
 use crate::plan::Counts;
@@ -89,6 +90,14 @@ impl<'a> Recorded<'a> {
 
     pub(super) fn journal(&self) -> Journal<'_> {
         Journal::new(&self.lease, self.surroundings.clock)
+    }
+
+    /// A run without its lease is told to stop like any other; it is the lease that a person should know of.
+    pub(super) fn why(&self, error: ApplyError) -> ApplyError {
+        match (error, self.lease.lapse()) {
+            (ApplyError::Stopped, Some(lapse)) => lapse.into(),
+            (error, _) => error,
+        }
     }
 
     /// Does the run's work while the lease is renewed, and notes how it ended.

@@ -86,6 +86,18 @@ pub async fn state(config: &Config) -> Result<State, StateError> {
     State::open(&place(config), &tenant(config)).await
 }
 
+/// The state, to read and to write, where there is one; it is not made.
+///
+/// # Errors
+/// Where it cannot be used.
+pub async fn existing_state(config: &Config) -> Result<Option<State>, StateError> {
+    match place(config) {
+        Place::Memory => Ok(None),
+        Place::File(path) if !path.exists() => Ok(None),
+        Place::File(_) | Place::Server(_) => state(config).await.map(Some),
+    }
+}
+
 /// The state as it is, to read only; `None` where there is none.
 ///
 /// # Errors

@@ -59,8 +59,10 @@ impl<E: Exchange> Preparation<'_, E> {
             async {
                 let mapped = mapped(self.surroundings.mapping);
                 Ok(match self.job.work {
-                    Work::Night => self.umbrella.fleet(self.job.scheduled, &mapped, Some(read_until)).await?,
                     Work::Backfill(_) => self.umbrella.customers(&mapped, Some(read_until)).await?,
+                    Work::Night | Work::Undo => {
+                        self.umbrella.fleet(self.job.scheduled, &mapped, Some(read_until)).await?
+                    }
                 })
             },
             async { Ok(collect(self.reader, type_name, match_questions).await?) },

@@ -10,7 +10,7 @@ use super::recorded::Recorded;
 use super::report::{Calls, Planned, Report, bucket};
 use super::services::Services;
 use super::surroundings::{Surroundings, state_reader};
-use crate::apply::{Applied, ApplyError};
+use crate::apply::Applied;
 use crate::connectwise::Reader;
 use crate::http::Exchange;
 use crate::permit::WritePermit;
@@ -88,18 +88,10 @@ impl<E: Exchange> Night<'_, E> {
         let permit = WritePermit::new(&approved, recorded.lease(), self.until);
         let applier = surroundings.applier(services, &type_state, status, recorded.journal());
         let applied = applier.apply(&approved, &permit).await;
-        let applied = Applied { stopped: applied.stopped.map(|error| self.why(error)), ..applied };
+        let applied = Applied { stopped: applied.stopped.map(|error| recorded.why(error)), ..applied };
         let report = self.report(approved.into_plan(), Vec::new(), applied);
         log_lines(&report);
         Ok(report)
-    }
-
-    /// A run without its lease is told to stop like any other; it is the lease that a person should know of.
-    fn why(&self, error: ApplyError) -> ApplyError {
-        match (error, self.recorded.lease().lapse()) {
-            (ApplyError::Stopped, Some(lapse)) => lapse.into(),
-            (error, _) => error,
-        }
     }
 
     fn report(&self, plan: Plan, refusals: Vec<Refusal>, applied: Applied) -> Report {
@@ -118,7 +110,7 @@ impl<E: Exchange> Night<'_, E> {
 }
 
 /// One line a company.
-fn log_lines(report: &Report) {
+pub(super) fn log_lines(report: &Report) {
     for (plan, outcome) in report.lines() {
         info!(
             company = %plan.line.psa_id,

@@ -1,12 +1,12 @@
 //! What the state gives up: by age, and on a person's word.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::AnyPool;
+use sqlx::{AnyPool, AssertSqlSafe, Row as _};
 
 use super::error::StateError;
 use super::journal::{WriteKind, WriteState, signed};
 use super::{State, StateReader, time};
-use crate::domain::ids::{OrgId, RunId};
+use crate::domain::ids::{OrgId, RunId, psa_key};
 
 /// How long monthly values are kept at least: as long as Umbrella keeps what they count, and some days.
 const MONTHS_KEEP: TimeDelta = TimeDelta::days(800);
@@ -59,7 +59,7 @@ impl State {
         self.0.database.run(prune).await
     }
 
-    /// Removes everything about a company: its writes, and the monthly values of `organizations`.
+    /// Removes everything about a company: its writes, what is kept of `organizations`, and what went wrong where a run named it.
     ///
     /// # Errors
     /// Where the state cannot be written.
@@ -67,16 +67,28 @@ impl State {
         let (tenant, psa_key) = (self.0.tenant.clone(), psa_key.to_owned());
         let forget = async move |pool: &AnyPool| {
             let mut transaction = pool.begin().await?;
-            let writes = "DELETE FROM writes WHERE psa_key = $1 \
-                          AND run_id IN (SELECT run_id FROM runs WHERE tenant = $2)";
-            let query = sqlx::query(writes).bind(psa_key).bind(&tenant);
+            let of_tenant = "AND run_id IN (SELECT run_id FROM runs WHERE tenant = $2)";
+            let writes = AssertSqlSafe(format!("DELETE FROM writes WHERE psa_key = $1 {of_tenant}"));
+            let query = sqlx::query(writes).bind(&psa_key).bind(&tenant);
             let mut forgotten =
                 Forgotten { writes: query.execute(&mut *transaction).await?.rows_affected(), months: 0 };
+            let problems = "SELECT run_id, problem FROM runs WHERE tenant = $1 AND problem IS NOT NULL";
+            for row in sqlx::query(problems).bind(&tenant).fetch_all(&mut *transaction).await? {
+                let (run, problem): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+                if names(&problem, &psa_key) {
+                    let query = sqlx::query("UPDATE runs SET problem = $2 WHERE run_id = $1").bind(run);
+                    query.bind(FORGOTTEN_PROBLEM).execute(&mut *transaction).await?;
+                }
+            }
             for organization in organizations {
                 let id = signed(organization.0);
                 let altered = "DELETE FROM altered_answers WHERE tenant = $1 AND org_id = $2";
                 let counts = "DELETE FROM month_counts WHERE tenant = $1 AND org_id = $2";
                 sqlx::query(altered).bind(&tenant).bind(id).execute(&mut *transaction).await?;
+                // Also under another PSA ID: the company may have been renamed since.
+                let writes = AssertSqlSafe(format!("DELETE FROM writes WHERE org_id = $1 {of_tenant}"));
+                let removed = sqlx::query(writes).bind(id).bind(&tenant).execute(&mut *transaction).await?;
+                forgotten.writes += removed.rows_affected();
                 let counts = sqlx::query(counts).bind(&tenant).bind(id).execute(&mut *transaction).await?;
                 let answers = sqlx::query("DELETE FROM month_answers WHERE org_id = $1").bind(id);
                 let answers = answers.execute(&mut *transaction).await?;
@@ -87,6 +99,18 @@ impl State {
         };
         self.0.database.run(forget).await
     }
+}
+
+/// What stands in the history where a problem named a company that is forgotten.
+const FORGOTTEN_PROBLEM: &str = "it named a company that was forgotten since";
+
+/// Whether a text has a PSA ID among its words. Not the database's to tell: it knows lower case for ASCII only.
+fn names(text: &str, key: &str) -> bool {
+    let text = psa_key(text);
+    text.match_indices(key).any(|(at, _)| {
+        let (before, behind) = (&text[..at], &text[at + key.len()..]);
+        !before.ends_with(char::is_alphanumeric) && !behind.starts_with(char::is_alphanumeric)
+    })
 }
 
 impl StateReader {
@@ -103,5 +127,24 @@ impl StateReader {
         };
         let ids = self.database.run(rows).await?;
         Ok(ids.into_iter().map(|id| OrgId(id.cast_unsigned())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::plain("record 1 of ACME was created", "acme", true)]
+    #[case::quoted("nothing at `Acme`", "acme", true)]
+    #[case::at_the_beginning("ACME: refused", "acme", true)]
+    #[case::outside_ascii("record 1 of MÜLLER was created", "müller", true)]
+    #[case::several_words("of Foo  &  Sons was", "foo & sons", true)]
+    #[case::part_of_a_word("record 1 of ACMEX was created", "acme", false)]
+    #[case::another("record 1 of BETA was created", "acme", false)]
+    fn a_problem_names_a_company_as_a_word(#[case] text: &str, #[case] key: &str, #[case] expected: bool) {
+        assert_eq!(names(text, key), expected);
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::error::{LeaseError, StateError};
-use super::{State, time};
+use super::{State, StateReader, time};
 use crate::clock::Clock;
 use crate::domain::ids::RunId;
 
@@ -161,14 +161,46 @@ impl State {
     }
 
     async fn lease_holder(&self, now: DateTime<Utc>) -> Result<LeaseError, StateError> {
-        let tenant = self.0.tenant.clone();
+        let holder = self.0.holder().await?;
+        let (run, renewed_seconds_ago) = match holder {
+            Some(Holder { run, renewed_at }) => (run, (now - renewed_at).num_seconds()),
+            None => (String::new(), 0),
+        };
+        Ok(LeaseError::Held { name: RECORDS, run, renewed_seconds_ago })
+    }
+}
+
+/// Who has the lease, or had it last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The id of the run.
+    pub run: String,
+    /// When it renewed the lease last.
+    pub renewed_at: DateTime<Utc>,
+}
+
+impl Holder {
+    /// Whether nobody may take the lease over yet.
+    #[must_use]
+    pub fn is_live(&self, now: DateTime<Utc>) -> bool {
+        now <= self.renewed_at + LAPSES_AFTER
+    }
+}
+
+impl StateReader {
+    /// Who has the lease, live or lapsed; `None` where it was given back.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn holder(&self) -> Result<Option<Holder>, StateError> {
+        let tenant = self.tenant.clone();
         let select = "SELECT run_id, renewed_at FROM leases WHERE tenant = $1 AND name = $2";
         let row = async move |pool: &sqlx::AnyPool| {
             let row = sqlx::query(select).bind(tenant).bind(RECORDS).fetch_optional(pool).await?;
             row.map(|row| Ok((row.try_get::<String, _>(0)?, row.try_get::<String, _>(1)?))).transpose()
         };
-        let (run, renewed) = self.0.database.run(row).await?.unwrap_or_default();
-        let ago = time::read(&renewed).map_or(0, |renewed| (now - renewed).num_seconds());
-        Ok(LeaseError::Held { name: RECORDS, run, renewed_seconds_ago: ago })
+        let Some((run, renewed)) = self.database.run(row).await? else { return Ok(None) };
+        let renewed_at = time::read(&renewed).ok_or_else(|| self.database.unreadable("the lease"))?;
+        Ok(Some(Holder { run, renewed_at }))
     }
 }

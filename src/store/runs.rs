@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyPool, Row as _};
 
 use super::error::StateError;
+use super::journal::{WriteKind, WriteState};
 use super::{State, StateReader, time};
 use crate::domain::ids::RunId;
 
@@ -154,6 +155,25 @@ impl StateReader {
             sqlx::query(select).bind(tenant).bind(length).bind(prefix).fetch_all(pool).await
         };
         self.run_rows(self.database.run(rows).await?)
+    }
+
+    /// The latest run that wrote something else than Last Updated, or may have.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn last_writing_run(&self) -> Result<Option<RunRow>, StateError> {
+        let tenant = self.tenant.clone();
+        let unwritten = [WriteState::Refused, WriteState::NotSent, WriteState::NotApplied];
+        let select = sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE tenant = $1 AND EXISTS (SELECT 1 FROM writes WHERE writes.run_id = runs.run_id AND kind <> $2 \
+             AND state NOT IN ($3, $4, $5)) ORDER BY started_at DESC, run_id DESC LIMIT 1"
+        ));
+        let rows = async move |pool: &AnyPool| {
+            let query = sqlx::query(select).bind(tenant).bind(WriteKind::Touch.word());
+            let query = unwritten.into_iter().fold(query, |query, state| query.bind(state.word()));
+            query.fetch_all(pool).await
+        };
+        Ok(self.run_rows(self.database.run(rows).await?)?.pop())
     }
 
     fn run_rows(&self, rows: Vec<AnyRow>) -> Result<Vec<RunRow>, StateError> {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot start its processes has failed")]
 
 mod backfill;
+mod history;
 mod simulated;
 
 use std::fs;
@@ -166,7 +167,7 @@ fn roots_that_are_no_certificates_are_found_by_the_check() {
 #[rstest]
 #[case::unknown_option(&["plan", "--frobnicate"])]
 #[case::unknown_rule(&["sync", "--approve", "everything"])]
-#[case::unknown_command(&["undo"])]
+#[case::unknown_command(&["redo"])]
 #[case::no_command(&[])]
 #[case::no_company(&["demo", "--companies", "0"])]
 #[case::bad_time(&["plan", "--scheduled-for", "yesterday"])]

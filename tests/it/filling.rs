@@ -189,8 +189,8 @@ async fn a_filled_history_reads_as_it_did() {
     world.mapping[1].org_id = 999;
     let night = Night::of(world).remembering();
     let planned = night.try_history(MONTHS, true).await.unwrap();
-    insta::assert_snapshot!("history_plan_text", plain(&text::history(&planned)));
+    insta::assert_snapshot!("fill_plan_text", plain(&text::filled(&planned)));
     let history = night.fill_history(MONTHS).await;
-    insta::assert_snapshot!("history_text", plain(&text::history(&history)));
-    insta::assert_snapshot!("history_json", plain(&v1::history(&history, history.exit())));
+    insta::assert_snapshot!("fill_text", plain(&text::filled(&history)));
+    insta::assert_snapshot!("fill_json", plain(&v1::filled(&history, history.exit())));
 }

@@ -28,10 +28,12 @@ use psasync::plan::LinePlan;
 use psasync::progress::Unwatched;
 use psasync::resolve::Scope;
 use psasync::run::{
-    Bootstrap, Explanation, History, HistoryJob, Job, NearMatches, Planned, Report, RunError, Services,
-    Surroundings, bootstrap, bucket, explain, fill_history, plan, plan_history, sync,
+    Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Job, NearMatches, OrganizationMonths,
+    PastRun, Planned, PlannedUndo, Report, RunError, Services, Surroundings, Undone, bootstrap, bucket,
+    company_history, explain, farewell, fill_history, forget, months, past_runs, plan, plan_fill, plan_undo,
+    sync, undo,
 };
-use psasync::store::{Lease, State};
+use psasync::store::{Forgotten, Lease, State};
 use serde_json::Value;
 use simulator::world::Configuration;
 use simulator::{Fault, Logged, Service, Settings, Severed, Simulation, World};
@@ -362,23 +364,68 @@ impl Night {
     }
 
     /// Fills the history of months such as `2026-01..2026-02`, or only says what that would take.
-    pub(crate) async fn try_history(&self, months: &str, is_dry_run: bool) -> Result<History, RunError> {
+    pub(crate) async fn try_history(&self, months: &str, is_dry_run: bool) -> Result<Filled, RunError> {
         let run = self.run();
         let months = Window::months(months).unwrap();
-        let job = HistoryJob { scheduled: run.job.scheduled, scope: run.job.scope.clone(), months };
+        let job = FillJob { scheduled: run.job.scheduled, scope: run.job.scope.clone(), months };
         if is_dry_run {
-            return plan_history(&run.services.umbrella, &run.surroundings(), &job).await;
+            return plan_fill(&run.services.umbrella, &run.surroundings(), &job).await;
         }
         fill_history(&run.services.umbrella, &run.surroundings(), &job).await
     }
 
-    pub(crate) async fn fill_history(&self, months: &str) -> History {
+    pub(crate) async fn fill_history(&self, months: &str) -> Filled {
         self.try_history(months, false).await.unwrap()
     }
 
     pub(crate) async fn bootstrap(&self, near_matches: NearMatches) -> Result<Bootstrap, RunError> {
         let run = self.run();
         bootstrap(&run.services, &run.surroundings(), near_matches, false).await
+    }
+
+    /// Plans to undo a run, named as on the command line.
+    pub(crate) async fn plan_undo(&self, run: &str, companies: &[&str]) -> Result<PlannedUndo, RunError> {
+        let (now, companies) = (self.run(), companies.iter().map(ToString::to_string).collect::<Vec<_>>());
+        plan_undo(&now.services.reader, &now.surroundings(), run, &companies).await
+    }
+
+    /// Undoes a run, as a person who says `--yes`.
+    pub(crate) async fn undo(&self, run: &str, companies: &[&str]) -> Undone {
+        let planned = self.plan_undo(run, companies).await.unwrap();
+        self.carry_out(planned).await.unwrap()
+    }
+
+    pub(crate) async fn carry_out(&self, planned: PlannedUndo) -> Result<Undone, RunError> {
+        let run = self.run();
+        undo(&run.services, &run.surroundings(), planned).await
+    }
+
+    /// The runs of the history, the latest first.
+    pub(crate) async fn past_runs(&self) -> Vec<PastRun> {
+        past_runs(&self.run().config, self.simulation.now(), 20).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn company_history(&self, psa_id: &str) -> Result<CompanyHistory, RunError> {
+        let run = self.run();
+        company_history(&run.config, &run.mapping, psa_id, 20).await
+    }
+
+    pub(crate) async fn months(
+        &self,
+        psa_id: Option<&str>,
+    ) -> Result<Option<Vec<OrganizationMonths>>, RunError> {
+        let run = self.run();
+        months(&run.config, &run.mapping, psa_id, 20).await
+    }
+
+    pub(crate) async fn farewell(&self, psa_id: &str) -> Result<Option<Farewell>, RunError> {
+        let run = self.run();
+        farewell(&run.config, &run.mapping, psa_id).await
+    }
+
+    pub(crate) async fn forget_company(&self, psa_id: &str) -> Result<Forgotten, RunError> {
+        let farewell = self.farewell(psa_id).await?.unwrap();
+        forget(&self.run().surroundings(), &farewell).await
     }
 
     /// Fresh clients, for a test that asks them itself.

@@ -10,7 +10,7 @@ use crate::cli::printer;
 use crate::domain::window::{Window, WindowRefused};
 use crate::domain::work::Work;
 use crate::render::{json, text};
-use crate::run::{Exit, HistoryJob, Job, fill_history, plan_history};
+use crate::run::{Exit, FillJob, Job, fill_history, plan_fill};
 
 pub(in crate::cli) async fn run(context: &Context, args: &BackfillArgs) -> Result<Exit, Failure> {
     let wanted = Wanted::of(args)?;
@@ -18,8 +18,7 @@ pub(in crate::cli) async fn run(context: &Context, args: &BackfillArgs) -> Resul
     let job = ready.job(&args.scope, ready.clock.now())?;
     if args.history_only {
         let months = wanted.months(&ready, job.scheduled)?;
-        return history(&ready, &HistoryJob { scheduled: job.scheduled, scope: job.scope, months }, args)
-            .await;
+        return history(&ready, &FillJob { scheduled: job.scheduled, scope: job.scope, months }, args).await;
     }
     let window = wanted.window(&ready, job.scheduled)?;
     let job = Job { work: Work::Backfill(window), ..job };
@@ -30,18 +29,18 @@ pub(in crate::cli) async fn run(context: &Context, args: &BackfillArgs) -> Resul
 }
 
 /// Fills the state, and says what it came to.
-async fn history(ready: &Ready, job: &HistoryJob, args: &BackfillArgs) -> Result<Exit, Failure> {
+async fn history(ready: &Ready, job: &FillJob, args: &BackfillArgs) -> Result<Exit, Failure> {
     let (umbrella, surroundings) = (&ready.services.umbrella, ready.surroundings());
     let done = if args.dry_run {
-        plan_history(umbrella, &surroundings, job).await
+        plan_fill(umbrella, &surroundings, job).await
     } else {
         fill_history(umbrella, &surroundings, job).await
     };
     let history = done.map_err(|error| ready.failure(error))?;
     let exit = ready.exit(history.exit(), history.was_stopped);
     printer::result(&match args.format {
-        Format::Text => text::history(&history),
-        Format::Json => json::v1::history(&history, exit),
+        Format::Text => text::filled(&history),
+        Format::Json => json::v1::filled(&history, exit),
     })?;
     if history.was_stopped {
         let hint = "what was read is kept; the same command asks only for the rest";

@@ -6,6 +6,7 @@ pub(super) mod config;
 #[cfg(feature = "demo")]
 pub(super) mod demo;
 pub(super) mod explain;
+pub(super) mod history;
 pub(super) mod plan;
 pub(super) mod serve;
 #[cfg(feature = "demo")]
@@ -13,3 +14,4 @@ pub(super) mod simulate;
 #[cfg(feature = "demo")]
 mod simulated;
 pub(super) mod sync;
+pub(super) mod undo;

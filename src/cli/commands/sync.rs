@@ -27,21 +27,28 @@ pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Ex
         Format::Text => text::sync(&report),
         Format::Json => json::v1::sync(&report, exit),
     })?;
+    complain(ready, &report, exit);
+    Ok(exit)
+}
+
+/// Says on stderr what kept a run from doing everything.
+pub(super) fn complain(ready: &Ready, report: &Report, exit: Exit) {
+    let work = report.plan.work;
     if !report.refusals.is_empty() {
-        plan::refused(job.work, &report.refusals, &report.companies).print();
+        plan::refused(work, &report.refusals, &report.companies).print();
     } else if let Some(error) = &report.stopped {
-        stopped(ready, job.work, exit, error).print();
+        stopped(ready, work, exit, error).print();
     } else if report.is_denied() {
         let hint = "give the API member's role Companies > Configurations: Add, Edit, Inquire All";
         Failure::new(exit, "ConnectWise refused every write for want of a right", hint).print();
     }
-    Ok(exit)
 }
 
 /// Says what ended a run early. Without a signal it was its own time.
 fn stopped(ready: &Ready, work: Work, exit: Exit, error: &ApplyError) -> Failure {
     let next = match work {
         Work::Night => "the next run writes the rest",
+        Work::Undo => "undo the same run again for the rest",
         Work::Backfill(_) => "the same command writes the rest, and asks only for what is not known yet",
     };
     match error {

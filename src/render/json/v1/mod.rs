@@ -1,6 +1,8 @@
-//! Version 1 of the JSON reports of `plan`, `sync`, `backfill` and `bootstrap`. Frozen: members are added, never renamed or removed.
+//! Version 1 of the JSON reports of all commands. Frozen: members are added, never renamed or removed.
 
 mod explain;
+mod history;
+mod undo;
 
 use std::collections::BTreeMap;
 
@@ -8,16 +10,19 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::domain::finding::{Finding, Severity};
-use crate::domain::ids::{CompanyId, OrgId, RecordId};
+use crate::domain::ids::{CompanyId, OrgId, RecordId, RunId};
 use crate::domain::window::Window;
 use crate::domain::work::Work;
 use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{self, Action, Counts, LinePlan, Plan, SetupChange};
 use crate::render::RETURNS;
-use crate::run::{self, Bootstrap, Exit, History, Planned, Report, approval};
+use crate::run::{self, Bootstrap, Exit, Filled, Planned, Report, approval};
 
 pub use explain::explanations;
+
+pub use history::{company as history_of_company, forgotten, months, runs as history};
+pub use undo::{undo, undo_plan};
 
 /// The version of this format.
 pub const FORMAT_VERSION: u32 = 1;
@@ -47,7 +52,20 @@ struct Document<'a> {
     forecast: Option<Forecast>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<Run>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<Undo<'a>>,
     exit_code: u8,
+}
+
+/// The run that is undone.
+#[derive(Serialize)]
+struct Undo<'a> {
+    run_id: RunId,
+    command: &'a str,
+    scheduled: String,
+    recorded_as: Option<RunId>,
+    left_alone: Vec<undo::LeftAloneRow<'a>>,
+    notice: &'static str,
 }
 
 #[derive(Serialize)]
@@ -203,7 +221,7 @@ pub fn plan(planned: &Planned, exit: Exit) -> String {
     let Planned { plan, refusals, companies: scope, calls } = planned;
     let companies = plan.lines.iter().map(|line| company(line, line.bucket(), None, &[])).collect();
     to_text(&Document {
-        kind: kind(plan.work, "plan"),
+        kind: if plan.work == Work::Night { "plan" } else { plan.work.command() },
         dry_run: plan.work.window().map(|_| true),
         counts: counts(&plan.counts()),
         forecast: Some(Forecast {
@@ -219,14 +237,18 @@ pub fn plan(planned: &Planned, exit: Exit) -> String {
 /// The report of `sync`.
 #[must_use]
 pub fn sync(report: &Report, exit: Exit) -> String {
+    to_text(&of_report(report, exit))
+}
+
+/// What became of a plan that was to be carried out.
+fn of_report(report: &Report, exit: Exit) -> Document<'_> {
     let companies = report
         .lines()
         .map(|(line, outcome)| company(line, run::bucket(line, outcome), outcome.record, &outcome.findings))
         .collect();
     let stopped =
         report.stopped.as_ref().map(|error| Problem { message: error.to_string(), hint: error.hint() });
-    to_text(&Document {
-        kind: kind(report.plan.work, "sync"),
+    Document {
         dry_run: report.plan.work.window().map(|_| false),
         counts: counts(&report.counts()),
         forecast: None,
@@ -238,7 +260,7 @@ pub fn sync(report: &Report, exit: Exit) -> String {
             stopped,
         }),
         ..document(&report.plan, companies, (&report.refusals, &report.companies), &report.calls, exit)
-    })
+    }
 }
 
 /// The report of `bootstrap`.
@@ -256,7 +278,7 @@ pub fn bootstrap(bootstrap: &Bootstrap, dry_run: bool, exit: Exit) -> String {
 
 /// The report of `backfill --history-only`.
 #[must_use]
-pub fn history(history: &History, exit: Exit) -> String {
+pub fn filled(history: &Filled, exit: Exit) -> String {
     let missing = history.missing();
     to_text(&HistoryDocument {
         format_version: FORMAT_VERSION,
@@ -288,7 +310,7 @@ fn document<'a>(
 ) -> Document<'a> {
     Document {
         format_version: FORMAT_VERSION,
-        kind: "",
+        kind: plan.work.command(),
         dry_run: None,
         scheduled: time(plan.scheduled),
         window: plan.work.window().map(span),
@@ -304,14 +326,8 @@ fn document<'a>(
         calls: call_rows(calls),
         forecast: None,
         run: None,
+        undo: None,
         exit_code: exit.code(),
-    }
-}
-
-fn kind(work: Work, night: &'static str) -> &'static str {
-    match work {
-        Work::Night => night,
-        Work::Backfill(_) => "backfill",
     }
 }
 

@@ -1,4 +1,7 @@
-//! What a person reads: the plan, the summary of a run, a record.
+//! What a person reads: the plan, the summary of a run, a record, the history.
+
+mod history;
+mod undo;
 
 mod explain;
 
@@ -7,7 +10,7 @@ use std::fmt::Write as _;
 
 use owo_colors::OwoColorize as _;
 
-use crate::domain::answer::Stored;
+use crate::domain::answer::{Answer, Stored};
 use crate::domain::field::FieldMap;
 use crate::domain::finding::{Bucket, Finding, Reason, Severity};
 use crate::domain::window::Window;
@@ -15,12 +18,16 @@ use crate::domain::work::Work;
 use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{Action, Counts, LinePlan, Plan, SetupChange};
-use crate::run::{Bootstrap, Calls, History, Planned, Report, approval};
+use crate::run::{Bootstrap, Calls, Filled, Planned, Report, approval};
 
 use super::RETURNS;
 
 pub use explain::explanations;
 
+pub use history::{company as history_of_company, forgotten, months, runs as history};
+pub use undo::{plan as undo_plan, undo};
+
+const NO_ANSWER: &str = "(no answer)";
 /// How many subjects of one finding are named.
 const SUBJECTS_SHOWN_MAX: usize = 20;
 
@@ -85,7 +92,7 @@ pub fn bootstrap(bootstrap: &Bootstrap, dry_run: bool) -> String {
 
 /// What is known of past months, and what was read or would be.
 #[must_use]
-pub fn history(history: &History) -> String {
+pub fn filled(history: &Filled) -> String {
     let mut out = String::new();
     let what = if history.is_dry_run { "History backfill plan" } else { "History backfill" };
     heading(&mut out, &format!("{what} for {}", span_of(&history.months)));
@@ -140,9 +147,9 @@ pub fn record(answers: &FieldMap<Stored>) -> String {
 
 /// What the plan is for: a time, or a window.
 fn title(plan: &Plan, night: &str, backfill: &str) -> String {
-    match plan.work {
-        Work::Night => format!("{night} for {}", plan.scheduled.format("%Y-%m-%d %H:%M UTC")),
-        Work::Backfill(window) => format!("{backfill} for {window}"),
+    match plan.work.window() {
+        None => format!("{night} for {}", plan.scheduled.format("%Y-%m-%d %H:%M UTC")),
+        Some(window) => format!("{backfill} for {window}"),
     }
 }
 
@@ -185,9 +192,14 @@ fn change(out: &mut String, plan: &LinePlan) {
         _ => writeln!(out, "{} {psa_id} (organization {organization}): new record{window}", "+".green()),
     };
     for field in &plan.fields {
+        let new = match &field.new {
+            Answer::Nothing => NO_ANSWER.to_owned(),
+            answer => answer.to_string(),
+        };
+        let new = new.green();
         let _ = match field.old.text() {
-            None => writeln!(out, "    {}: {}", field.field, field.new.green()),
-            Some(old) => writeln!(out, "    {}: {} -> {}", field.field, old.red(), field.new.green()),
+            None => writeln!(out, "    {}: {new}", field.field),
+            Some(old) => writeln!(out, "    {}: {} -> {new}", field.field, old.red()),
         };
     }
     if plan.destination.as_ref().is_some_and(|destination| destination.sets_device_identifier) {
@@ -197,7 +209,7 @@ fn change(out: &mut String, plan: &LinePlan) {
 }
 
 fn shown(answer: &Stored) -> &str {
-    answer.text().unwrap_or("(no answer)")
+    answer.text().unwrap_or(NO_ANSWER)
 }
 
 /// Findings by severity, then reason; equal sentences once, with all their subjects.

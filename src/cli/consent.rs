@@ -1,0 +1,62 @@
+//! A person's word before something that is not asked for every night.
+
+use std::io::{self, IsTerminal as _};
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::printer;
+
+/// What a person said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consent {
+    /// To go on: by `--yes`, or on the terminal.
+    Given,
+    /// Not to, or nothing.
+    Refused,
+    /// There is no terminal to ask on, and no `--yes`.
+    Unasked,
+}
+
+/// Whether a person can be asked: they read the question on stderr, and answer on stdin.
+pub(super) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks, unless `yes` was said on the command line. `stop` ends the waiting.
+pub(super) async fn consent(yes: bool, question: &str, stop: &CancellationToken) -> Consent {
+    if yes {
+        return Consent::Given;
+    }
+    if !can_ask() {
+        return Consent::Unasked;
+    }
+    printer::note(&format!("{question} [y/N]"));
+    let (sender, answer) = oneshot::channel();
+    // A thread of its own: the end of the process must not wait for a line that nobody enters.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = io::stdin().read_line(&mut line);
+        let _ = sender.send(read.map(|_| line).unwrap_or_default());
+    });
+    let answer = tokio::select! {
+        answer = answer => answer.unwrap_or_default(),
+        () = stop.cancelled() => String::new(),
+    };
+    if is_yes(&answer) { Consent::Given } else { Consent::Refused }
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_clear_yes_is_one() {
+        assert!(["y", "Y\n", " yes \r\n"].into_iter().all(is_yes));
+        assert!(!["", "\n", "n", "no", "yep", "ja"].into_iter().any(is_yes));
+    }
+}
