@@ -148,25 +148,30 @@ impl WriteRow {
 }
 
 /// What became of a write whose run did not learn it, by the record as it is now.
+///
+/// The time stamp decides only where nothing else was written: it may come back in another form, and any later write renews it.
 #[must_use]
 pub fn judged(write: &WriteRow, record: Option<&Record>) -> WriteState {
-    let says = |record: &Record| {
-        write.new.iter().all(|(field, new)| match new.text() {
-            Some(text) => {
-                let (stored, sent) = (&record.answers[*field], Answer::Text(text.to_owned()));
-                stored == new || stored.is_altered_form_of(&sent) || stored.is_cut_form_of(&sent)
-            }
-            None => record.answers[*field] == *new,
-        })
+    let is_create = write.kind == WriteKind::Create;
+    let is_ours = |record: &&Record| {
+        !is_create || record.organization() == RecordOrganization::Known(write.organization)
     };
-    let is_ours = |record: &Record| {
-        write.kind != WriteKind::Create
-            || record.organization() == RecordOrganization::Known(write.organization)
-    };
-    match record {
-        Some(record) if is_ours(record) && says(record) => WriteState::Done,
-        _ => WriteState::NotApplied,
+    let Some(record) = record.filter(is_ours) else { return WriteState::NotApplied };
+    let stamps_only = write.new.keys().all(|field| *field == FieldId::LastUpdated);
+    let set = || write.new.iter().filter(|(field, _)| stamps_only || **field != FieldId::LastUpdated);
+    if set().all(|(field, new)| has_become(&record.answers[*field], new)) {
+        WriteState::Done
+    } else if is_create || write.changes().any(|(field, _, new)| has_become(&record.answers[field], new)) {
+        WriteState::Unverified
+    } else {
+        WriteState::NotApplied
     }
+}
+
+/// Whether an answer is what was sent, as far as ConnectWise stores it.
+fn has_become(stored: &Stored, sent: &Stored) -> bool {
+    let text = Answer::Text(sent.text().unwrap_or_default().to_owned());
+    stored == sent || stored.is_altered_form_of(&text) || stored.is_cut_form_of(&text)
 }
 
 /// Notes the writes of one run.

@@ -50,7 +50,12 @@ impl Lease {
     ) -> Result<Self, LeaseError> {
         let (asked_at, now) = (Instant::now(), clock.now());
         if !state.take_lease(run, now).await? {
-            return Err(state.lease_holder(now).await?);
+            match state.0.holder().await? {
+                Some(holder) => return Err(holder.held(now)),
+                // It was given back in between.
+                None if state.take_lease(run, now).await? => {}
+                None => return Err(Holder { run: String::new(), renewed_at: now }.held(now)),
+            }
         }
         Ok(Self {
             state: state.clone(),
@@ -159,15 +164,6 @@ impl State {
         };
         self.0.database.run(take).await
     }
-
-    async fn lease_holder(&self, now: DateTime<Utc>) -> Result<LeaseError, StateError> {
-        let holder = self.0.holder().await?;
-        let (run, renewed_seconds_ago) = match holder {
-            Some(Holder { run, renewed_at }) => (run, (now - renewed_at).num_seconds()),
-            None => (String::new(), 0),
-        };
-        Ok(LeaseError::Held { name: RECORDS, run, renewed_seconds_ago })
-    }
 }
 
 /// Who has the lease, or had it last.
@@ -184,6 +180,11 @@ impl Holder {
     #[must_use]
     pub fn is_live(&self, now: DateTime<Utc>) -> bool {
         now <= self.renewed_at + LAPSES_AFTER
+    }
+
+    fn held(self, now: DateTime<Utc>) -> LeaseError {
+        let renewed_seconds_ago = (now - self.renewed_at).num_seconds();
+        LeaseError::Held { name: RECORDS, run: self.run, renewed_seconds_ago }
     }
 }
 

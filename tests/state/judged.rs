@@ -39,46 +39,59 @@ fn record(says: &[(FieldId, &str)]) -> Record {
     }
 }
 
+const DONE: WriteState = WriteState::Done;
+const IN_PART: WriteState = WriteState::Unverified;
+const NOT: WriteState = WriteState::NotApplied;
+
 #[rstest]
-#[case::says_it(&[(FieldId::Seats, "5")], &[(FieldId::Seats, "5")], true)]
-#[case::says_it_as_a_decimal(&[(FieldId::Seats, "5")], &[(FieldId::Seats, "5.00")], true)]
-#[case::says_something_else(&[(FieldId::Seats, "5")], &[(FieldId::Seats, "4")], false)]
-#[case::says_nothing(&[(FieldId::Seats, "5")], &[], false)]
-#[case::says_only_a_part(&[(FieldId::Seats, "5"), (FieldId::Package, "DNS")], &[(FieldId::Seats, "5")], false)]
-#[case::says_more(&[(FieldId::Seats, "5")], &[(FieldId::Seats, "5"), (FieldId::Package, "DNS")], true)]
-#[case::was_emptied(&[(FieldId::Package, "")], &[], true)]
-#[case::was_to_be_emptied(&[(FieldId::Package, "")], &[(FieldId::Package, "DNS")], false)]
-#[case::altered_outside_ascii(&[(FieldId::NetworksInactive, LONG)], &[(FieldId::NetworksInactive, "B?ro; Depot; Lager; Werkstatt")], true)]
-#[case::cut_at_its_end(&[(FieldId::NetworksInactive, LONG)], &[(FieldId::NetworksInactive, "Büro; Depot; La")], true)]
-#[case::cut_at_its_beginning(&[(FieldId::NetworksInactive, LONG)], &[(FieldId::NetworksInactive, "Lager; Werkstatt")], false)]
-#[case::a_number_is_never_cut(&[(FieldId::Seats, "50")], &[(FieldId::Seats, "5")], false)]
-#[case::another_time_stamp(
-    &[(FieldId::LastUpdated, "2026-11-10 00:04 UTC")], &[(FieldId::LastUpdated, "2026-11-09 00:04 UTC")], false
+#[case::says_it(&[(FieldId::Seats, "5")], &[(FieldId::Seats, "5")], DONE)]
+#[case::says_it_as_a_decimal(&[(FieldId::Seats, "5")], &[(FieldId::Seats, "5.00")], DONE)]
+#[case::says_something_else(&[(FieldId::Seats, "5")], &[(FieldId::Seats, "4")], NOT)]
+#[case::says_nothing(&[(FieldId::Seats, "5")], &[], NOT)]
+#[case::says_a_part(&[(FieldId::Seats, "5"), (FieldId::Package, "DNS")], &[(FieldId::Seats, "5")], IN_PART)]
+#[case::says_more(&[(FieldId::Seats, "5")], &[(FieldId::Seats, "5"), (FieldId::Package, "DNS")], DONE)]
+#[case::was_emptied(&[(FieldId::Package, "")], &[], DONE)]
+#[case::was_to_be_emptied(&[(FieldId::Package, "")], &[(FieldId::Package, "DNS")], NOT)]
+#[case::altered_outside_ascii(&[(FieldId::NetworksInactive, LONG)], &[(FieldId::NetworksInactive, "B?ro; Depot; Lager; Werkstatt")], DONE)]
+#[case::cut_at_its_end(&[(FieldId::NetworksInactive, LONG)], &[(FieldId::NetworksInactive, "Büro; Depot; La")], DONE)]
+#[case::cut_at_its_beginning(&[(FieldId::NetworksInactive, LONG)], &[(FieldId::NetworksInactive, "Lager; Werkstatt")], NOT)]
+#[case::a_number_is_never_cut(&[(FieldId::Seats, "50")], &[(FieldId::Seats, "5")], NOT)]
+#[case::a_time_stamp_alone(&[(FieldId::LastUpdated, "2026-11-10 00:04 UTC")], &[(FieldId::LastUpdated, "2026-11-10 00:04 UTC")], DONE)]
+#[case::another_time_stamp(&[(FieldId::LastUpdated, "2026-11-10 00:04 UTC")], &[(FieldId::LastUpdated, "2026-11-09 00:04 UTC")], NOT)]
+#[case::another_time_stamp_beside_what_it_set(
+    &[(FieldId::Seats, "5"), (FieldId::LastUpdated, "2026-11-10 00:04 UTC")],
+    &[(FieldId::Seats, "5"), (FieldId::LastUpdated, "2026-11-10T00:00:00Z")],
+    DONE
 )]
-#[case::sets_nothing(&[], &[], true)]
+#[case::the_time_stamp_alone_of_what_it_set(
+    &[(FieldId::Seats, "5"), (FieldId::LastUpdated, "2026-11-10 00:04 UTC")],
+    &[(FieldId::Seats, "4"), (FieldId::LastUpdated, "2026-11-10 00:04 UTC")],
+    NOT
+)]
+#[case::sets_nothing(&[], &[], DONE)]
 fn an_update_is_done_where_the_record_says_what_it_set(
     #[case] new: &[(FieldId, &str)],
     #[case] says: &[(FieldId, &str)],
-    #[case] is_done: bool,
+    #[case] expected: WriteState,
 ) {
-    let expected = if is_done { WriteState::Done } else { WriteState::NotApplied };
     for kind in [WriteKind::Update, WriteKind::Touch] {
         assert_eq!(judged(&write(kind, new), Some(&record(says))), expected, "{kind:?}");
     }
 }
 
 #[rstest]
-#[case::of_the_organization("1000001", true)]
-#[case::of_the_organization_as_a_decimal("1000001.0", true)]
-#[case::of_another_organization("1000002", false)]
-#[case::of_nobody("", false)]
-#[case::unreadable("n/a", false)]
-fn a_create_is_done_where_the_record_is_the_organization_s(
+#[case::of_the_organization("1000001", "5", DONE)]
+#[case::of_the_organization_as_a_decimal("1000001.0", "5", DONE)]
+#[case::edited_since("1000001", "6", IN_PART)]
+#[case::of_another_organization("1000002", "5", NOT)]
+#[case::of_nobody("", "5", NOT)]
+#[case::unreadable("n/a", "5", NOT)]
+fn a_create_is_done_where_the_record_is_the_organizations(
     #[case] organization: &str,
-    #[case] is_done: bool,
+    #[case] seats: &str,
+    #[case] expected: WriteState,
 ) {
-    let expected = if is_done { WriteState::Done } else { WriteState::NotApplied };
-    let says = record(&[(FieldId::OrganizationId, organization), (FieldId::Seats, "5")]);
+    let says = record(&[(FieldId::OrganizationId, organization), (FieldId::Seats, seats)]);
     assert_eq!(judged(&write(WriteKind::Create, &[(FieldId::Seats, "5")]), Some(&says)), expected);
 }
 

@@ -163,3 +163,16 @@ async fn a_tenant_neither_knows_nor_forgets_another_s_company_of_that_name() {
     assert_eq!(state.reader().writes_of_company("acme").await.unwrap().len(), 1);
     assert_eq!(state.reader().organizations_of("acme").await.unwrap(), [OrgId(1)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_for_the_organization_under_an_older_psa_id_goes_too() {
+    let home = Home::new();
+    let state = home.open().await;
+    noted(&state, 1, "2026-11-09T00:00:00Z", &Note { psa_id: PsaId::new("ACME-OLD").unwrap(), ..note(1) })
+        .await;
+    noted(&state, 2, START, &note(1)).await;
+    noted(&state, 3, START, &Note { psa_id: PsaId::new("BETA").unwrap(), ..note(2) }).await;
+    let forgotten = state.forget("acme", vec![OrgId(1)]).await.unwrap();
+    assert_eq!(forgotten, Forgotten { writes: 2, months: 0 });
+    assert_eq!(runs_with_writes(&state).await, [(1, 0), (2, 0), (3, 1)]);
+}

@@ -196,3 +196,18 @@ async fn a_run_that_is_told_to_stop_halts_and_its_lease_did_not_lapse() {
     assert!(!lease.is_live() && lease.halt().is_cancelled());
     assert!(lease.lapse().is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_has_the_lease_can_be_seen_until_it_is_given_back() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    assert_eq!(state.reader().holder().await.unwrap(), None);
+    let taken = lease(&state, 1, clock).await;
+    pass(30).await;
+    let holder = state.reader().holder().await.unwrap().unwrap();
+    assert_eq!((holder.run.as_str(), holder.is_live(clock.now())), (run_id(1).to_string().as_str(), true));
+    pass(31).await;
+    assert!(!holder.is_live(clock.now()), "it was not renewed");
+    taken.release().await.unwrap();
+    assert_eq!(state.reader().holder().await.unwrap(), None);
+}

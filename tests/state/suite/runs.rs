@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
-use psasync::store::{CallCount, CallCounts, Ended, RunRow};
+use psasync::domain::ids::OrgId;
+use psasync::store::{CallCount, CallCounts, Ended, Note, RunRow, Settlement, WriteKind, WriteState};
 use rstest::rstest;
 
-use super::{at, begin, ended, new_run, run_id};
+use super::{at, begin, ended, new_run, note, noted, run_id};
 use crate::Home;
 
 fn ids(runs: &[RunRow]) -> Vec<psasync::domain::ids::RunId> {
@@ -96,4 +97,18 @@ async fn tenants_see_runs_of_their_own_only() {
     assert_eq!(ids(&state.reader().runs(10).await.unwrap()), [run_id(1)]);
     assert_eq!(ids(&state.reader().runs_named("0198").await.unwrap()), [run_id(1)]);
     assert_eq!(ids(&other.reader().runs(10).await.unwrap()), [run_id(2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_run_that_wrote_is_the_one_with_something_to_put_back() {
+    let home = Home::new();
+    let (state, other) = (home.open().await, home.open_other_tenant().await);
+    assert_eq!(state.reader().last_writing_run().await.unwrap(), None);
+    noted(&state, 1, "2026-11-10T00:00:00Z", &note(1)).await;
+    noted(&state, 2, "2026-11-11T00:00:00Z", &Note { kind: WriteKind::Touch, ..note(1) }).await;
+    noted(&state, 3, "2026-11-12T00:00:00Z", &note(1)).await;
+    let refused = Settlement { state: WriteState::Refused, record: None, altered: Vec::new() };
+    state.settle(run_id(3), OrgId(1), WriteKind::Update, &refused).await.unwrap();
+    noted(&other, 4, "2026-11-13T00:00:00Z", &note(1)).await;
+    assert_eq!(state.reader().last_writing_run().await.unwrap().map(|run| run.id), Some(run_id(1)));
 }
