@@ -73,6 +73,7 @@ impl<'a> Recorded<'a> {
         let state = state(surroundings.config).await?;
         let lease = Lease::acquire(&state, id, clock, stop).await?;
         state.begin_run(&NewRun { id, command, scheduled, started_at: clock.now() }).await?;
+        state.speed_up().await?;
         Ok(Self { surroundings, lease })
     }
 
@@ -111,10 +112,12 @@ impl<'a> Recorded<'a> {
     ) -> Result<T, RunError> {
         let done = self.lease.kept(work(&self)).await;
         let summary = Summary::of(&done, summary);
-        let noted = note_end(self.surroundings, self.state(), summary, &calls()).await;
+        let state = self.state().clone();
+        let noted = note_end(self.surroundings, &state, summary, &calls()).await;
         if let Err(error) = noted.and(self.lease.release().await) {
             warn!(%error, "the end of the run is not in the history");
         }
+        state.settle_down().await;
         done
     }
 }

@@ -97,7 +97,10 @@ impl State {
             transaction.commit().await?;
             Ok(forgotten)
         };
-        self.0.database.run(forget).await
+        let forgotten = self.0.database.run(forget).await?;
+        // What is removed shall not stay in a log that a dead run left either.
+        self.0.database.settle_down().await;
+        Ok(forgotten)
     }
 }
 

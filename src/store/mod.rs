@@ -77,6 +77,19 @@ impl State {
         Ok(Self(StateReader { database, tenant: tenant.to_owned() }))
     }
 
+    /// Prepares for a run that writes a lot. Ends with [`settle_down`](Self::settle_down).
+    ///
+    /// # Errors
+    /// Where the state cannot be written.
+    pub async fn speed_up(&self) -> Result<(), StateError> {
+        self.0.database.speed_up().await
+    }
+
+    /// Leaves the state as one file, where it is a file and nobody else uses it.
+    pub async fn settle_down(&self) {
+        self.0.database.settle_down().await;
+    }
+
     /// The half that reads.
     #[must_use]
     pub fn reader(&self) -> &StateReader {
