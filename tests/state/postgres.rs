@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a state that cannot be set up has failed the test")]
 
 mod elsewhere;
+mod nights;
 mod server;
 mod servers;
 mod suite;
