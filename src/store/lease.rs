@@ -108,12 +108,20 @@ impl Lease {
 
     async fn renewed(&self) -> std::convert::Infallible {
         while self.lapse().is_none() {
-            tokio::time::sleep(RENEWED_EVERY).await;
-            self.renew().await;
+            // A state that does not answer shall not keep the run going either.
+            tokio::select! {
+                () = self.next_renewal() => {}
+                () = tokio::time::sleep_until(self.trusted_until()) => {}
+            }
         }
         self.has_lapsed.store(true, Relaxed);
         self.halt.cancel();
         std::future::pending().await
+    }
+
+    async fn next_renewal(&self) {
+        tokio::time::sleep(RENEWED_EVERY).await;
+        self.renew().await;
     }
 
     async fn renew(&self) {
