@@ -72,16 +72,24 @@ impl<'p> Pending<'p> {
     }
 
     pub(super) fn end(&self, reason: Reason, sentence: impl Into<String>) -> LineOutcome {
-        LineOutcome { findings: vec![self.line().finding(reason, sentence)], ..LineOutcome::default() }
+        let findings = vec![self.line().finding(reason, sentence)];
+        LineOutcome { findings, state: self.or_in_doubt(WriteState::NotSent), ..LineOutcome::default() }
     }
 
     /// The end of a record that will not be written any more in this run.
     pub(super) fn given_up(&self, why: &str) -> LineOutcome {
-        let (what, state) = match self.tried {
-            Some(_) => ("the outcome of its write is unknown", WriteState::InDoubt),
-            None => ("not sent", WriteState::NotSent),
-        };
-        LineOutcome { state, ..self.end(Reason::WriteRefused, format!("{what}: {why}")) }
+        let what = if self.tried.is_some() { "the outcome of its write is unknown" } else { "not sent" };
+        self.end(Reason::WriteRefused, format!("{what}: {why}"))
+    }
+
+    fn refused(&self, sentence: String) -> LineOutcome {
+        let state = self.or_in_doubt(WriteState::Refused);
+        LineOutcome { state, ..self.end(Reason::WriteRefused, sentence) }
+    }
+
+    /// What became of the write, unless an earlier attempt may have arrived: only a later reading can tell then.
+    fn or_in_doubt(&self, state: WriteState) -> WriteState {
+        if self.tried.is_some() { WriteState::InDoubt } else { state }
     }
 
     /// Writes the record, provided that it is still what the plan rests on.
@@ -226,13 +234,12 @@ impl<'p> Pending<'p> {
             Err(WriteError::Stopped) => End::Stopped,
             Err(error) if error.is_forbidden() => End::Settled(LineOutcome {
                 forbidden: true,
-                state: WriteState::Refused,
-                ..self.end(Reason::WriteRefused, format!("{error}; the role needs {RIGHT}"))
+                ..self.refused(format!("{error}; the role needs {RIGHT}"))
             }),
-            Err(error) => End::Settled(LineOutcome {
-                state: WriteState::Refused,
-                ..self.end(Reason::WriteRefused, error.to_string())
-            }),
+            Err(error @ WriteError::NotSent { .. }) => {
+                End::Settled(self.end(Reason::WriteRefused, error.to_string()))
+            }
+            Err(error) => End::Settled(self.refused(error.to_string())),
         }
     }
 }

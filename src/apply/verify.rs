@@ -64,9 +64,7 @@ pub(super) fn is_there(sent: &Content, answers: &FieldMap<Stored>, before: &Fiel
     sent.iter().all(|(field, answer)| {
         let Some(answer) = answer else { return true };
         let stored = &answers[field];
-        is_stored(field, stored, answer)
-            || stored.is_lossy_form_of(answer)
-            || *stored != before[field] && stored.is_altered_form_of(answer)
+        is_stored(field, stored, answer) || stored.has_become(answer, &before[field])
     })
 }
 

@@ -67,7 +67,7 @@ impl Stored {
 
     /// Whether this is `sent` with other characters where it has some outside ASCII, and letter by letter the same elsewhere.
     ///
-    /// Only for an answer that was sent just now: between two nights, another name could look like an alteration.
+    /// Only for an answer that was sent: between two nights, another name could look like an alteration.
     #[must_use]
     pub fn is_altered_form_of(&self, sent: &Answer) -> bool {
         match (self.text(), Self::from(sent).0) {
@@ -101,6 +101,17 @@ impl Stored {
             }
             _ => false,
         }
+    }
+}
+
+impl Stored {
+    /// Whether this is what became of `sent`, as far as a later reading can tell from what was there `before`: an alteration may look like
+    /// what was there, and a list that was to grow like one that was cut.
+    #[must_use]
+    pub fn has_become(&self, sent: &Answer, before: &Self) -> bool {
+        self.says(sent)
+            || self.is_lossy_form_of(sent)
+            || self != before && (self.is_altered_form_of(sent) || self.is_cut_form_of(sent))
     }
 }
 

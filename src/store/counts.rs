@@ -33,9 +33,9 @@ impl MonthCounts {
     }
 }
 
-/// The month that a run's counts belong to, `2026-11`: a run at midnight on the 1st sees what the month before came to.
+/// The month that a run's counts belong to, `2026-11`: a run on the 1st, whenever it is started, sees what the month before came to.
 fn month_of(scheduled: DateTime<Utc>) -> String {
-    (scheduled - TimeDelta::milliseconds(1)).format("%Y-%m").to_string()
+    (scheduled - TimeDelta::days(1)).format("%Y-%m").to_string()
 }
 
 impl State {

@@ -171,7 +171,7 @@ impl Database {
     ///
     /// Where the file system cannot do it, everything stays as it is.
     pub(super) async fn speed_up(&self) -> Result<(), StateError> {
-        self.on_sqlite("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL").await
+        self.on_sqlite("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL".to_owned()).await
     }
 
     /// Brings everything into the one file, which can then be read on a read-only file system, and leaves nothing beside it.
@@ -180,16 +180,17 @@ impl Database {
     pub(super) async fn settle_down(&self) {
         let settled =
             "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE";
-        if let Err(error) = self.on_sqlite(settled).await {
+        let settled = self.on_sqlite(settled.to_owned()).await;
+        if let Err(error) = settled.and(self.on_sqlite(waiting()).await) {
             debug!(%error, "the state's log stays beside it");
         }
     }
 
-    async fn on_sqlite(&self, statements: &'static str) -> Result<(), StateError> {
+    async fn on_sqlite(&self, statements: String) -> Result<(), StateError> {
         let set = async move |pool: &AnyPool| {
             let mut connection = pool.acquire().await?;
             if connection.backend_name() == SQLITE {
-                sqlx::raw_sql(statements).execute(&mut *connection).await?;
+                sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut *connection).await?;
             }
             Ok(())
         };
@@ -230,7 +231,7 @@ fn migrator() -> Migrator {
 
 /// What each connection begins with.
 async fn set_up(connection: &mut AnyConnection, is_server: bool, access: Access) -> Result<(), sqlx::Error> {
-    let wait = format!("PRAGMA busy_timeout = {}", ACQUIRE_MAX.as_millis());
+    let wait = waiting();
     let statements = match (is_server, access) {
         (false, Access::Read) => wait,
         // What `history forget` removes shall not stay in free pages of the file.
@@ -239,6 +240,11 @@ async fn set_up(connection: &mut AnyConnection, is_server: bool, access: Access)
         (true, Access::Write) => return Ok(()),
     };
     sqlx::raw_sql(AssertSqlSafe(statements)).execute(connection).await.map(drop)
+}
+
+/// How long SQLite waits for another process.
+fn waiting() -> String {
+    format!("PRAGMA busy_timeout = {}", ACQUIRE_MAX.as_millis())
 }
 
 /// The state is for its owner only. What another umask or a copy left open is closed.

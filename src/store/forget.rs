@@ -33,17 +33,17 @@ impl State {
         let prune = async move |pool: &AnyPool| {
             let mut transaction = pool.begin().await?;
             let touches = "DELETE FROM writes WHERE kind = $1 AND state = $2 AND run_id <> $3 AND org_id IN \
-                           (SELECT org_id FROM writes WHERE run_id = $3) \
+                           (SELECT org_id FROM writes WHERE run_id = $3 AND state = $2) \
                            AND run_id IN (SELECT run_id FROM runs WHERE tenant = $4)";
             let query = sqlx::query(touches).bind(WriteKind::Touch.word()).bind(WriteState::Done.word());
             query.bind(&run).bind(&tenant).execute(&mut *transaction).await?;
-            let writes = "DELETE FROM writes WHERE run_id IN \
-                          (SELECT run_id FROM runs WHERE tenant = $1 AND started_at < $2)";
+            // Their writes go with them.
             let runs = "DELETE FROM runs WHERE tenant = $1 AND started_at < $2";
-            for old in [writes, runs] {
-                let query = sqlx::query(old).bind(&tenant).bind(time::written(runs_until));
-                query.execute(&mut *transaction).await?;
-            }
+            let query = sqlx::query(runs).bind(&tenant).bind(time::written(runs_until));
+            query.execute(&mut *transaction).await?;
+            let altered =
+                "DELETE FROM altered_answers WHERE tenant = $1 AND org_id NOT IN (SELECT org_id FROM writes)";
+            sqlx::query(altered).bind(&tenant).execute(&mut *transaction).await?;
             let day = months_until.format("%Y-%m-%d").to_string();
             sqlx::query("DELETE FROM month_answers WHERE to_day < $1")
                 .bind(&day)

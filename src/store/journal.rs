@@ -159,19 +159,17 @@ pub fn judged(write: &WriteRow, record: Option<&Record>) -> WriteState {
     let Some(record) = record.filter(is_ours) else { return WriteState::NotApplied };
     let stamps_only = write.new.keys().all(|field| *field == FieldId::LastUpdated);
     let set = || write.new.iter().filter(|(field, _)| stamps_only || **field != FieldId::LastUpdated);
-    if set().all(|(field, new)| has_become(&record.answers[*field], new)) {
+    let has_become = |field: FieldId, new: &Stored| {
+        let sent = Answer::Text(new.text().unwrap_or_default().to_owned());
+        record.answers[field].has_become(&sent, write.old.get(&field).unwrap_or(&Stored::EMPTY))
+    };
+    if set().all(|(field, new)| has_become(*field, new)) {
         WriteState::Done
-    } else if is_create || write.changes().any(|(field, _, new)| has_become(&record.answers[field], new)) {
+    } else if is_create || write.changes().any(|(field, _, new)| has_become(field, new)) {
         WriteState::Unverified
     } else {
         WriteState::NotApplied
     }
-}
-
-/// Whether an answer is what was sent, as far as ConnectWise stores it.
-fn has_become(stored: &Stored, sent: &Stored) -> bool {
-    let text = Answer::Text(sent.text().unwrap_or_default().to_owned());
-    stored == sent || stored.is_altered_form_of(&text) || stored.is_cut_form_of(&text)
 }
 
 /// Notes the writes of one run.
@@ -325,7 +323,7 @@ impl StateReader {
         for row in self.database.run(rows).await? {
             let (record, alteration) =
                 alteration(&row).ok_or_else(|| self.database.unreadable("an altered answer"))?;
-            altered.entry(record).or_default().push(alteration);
+            altered.entry(record).or_default().extend(alteration);
         }
         Ok(altered)
     }
@@ -354,14 +352,13 @@ fn write_row(row: &AnyRow) -> Option<WriteRow> {
     })
 }
 
-fn alteration(row: &AnyRow) -> Option<(RecordId, Alteration)> {
+/// Without an alteration where this version does not know the question.
+fn alteration(row: &AnyRow) -> Option<(RecordId, Option<Alteration>)> {
     let text = |column: &str| row.try_get::<String, _>(column).ok();
     let record = RecordId(row.try_get::<i64, _>("record_id").ok()?.cast_unsigned());
-    let field = FieldId::of_question(&text("question")?)?;
-    Some((
-        record,
-        Alteration { field, sent: Stored::new(&text("sent")?), stored: Stored::new(&text("stored")?) },
-    ))
+    let (sent, stored) = (Stored::new(&text("sent")?), Stored::new(&text("stored")?));
+    let field = FieldId::of_question(&text("question")?);
+    Some((record, field.map(|field| Alteration { field, sent, stored })))
 }
 
 fn by_question(answers: &AnswerSet) -> BTreeMap<&'static str, Option<&str>> {

@@ -1,9 +1,8 @@
 //! The lease `records`: at most one run writes configuration records of a tenant at a time.
 //!
 //! It is renewed while the run lives, and can be taken over [`LAPSES_AFTER`] its last renewal. The run that has it counts it as lapsed
-//! somewhat earlier, so that no write of its is on the way when another run begins.
+//! somewhat earlier: it sends nothing new by the time at which another run may begin.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,7 +32,6 @@ pub struct Lease {
     run: RunId,
     clock: Clock,
     trusted_until: Mutex<Instant>,
-    has_lapsed: AtomicBool,
     halt: CancellationToken,
 }
 
@@ -62,7 +60,6 @@ impl Lease {
             run,
             clock,
             trusted_until: Mutex::new(asked_at + TRUSTED_FOR),
-            has_lapsed: AtomicBool::new(false),
             halt: stop.child_token(),
         })
     }
@@ -94,7 +91,7 @@ impl Lease {
     /// That it lapsed, if it did.
     #[must_use]
     pub fn lapse(&self) -> Option<LeaseError> {
-        let has_lapsed = self.has_lapsed.load(Relaxed) || Instant::now() >= self.trusted_until();
+        let has_lapsed = Instant::now() >= self.trusted_until();
         has_lapsed.then_some(LeaseError::Lapsed { name: RECORDS, run: self.run })
     }
 
@@ -114,7 +111,6 @@ impl Lease {
                 () = tokio::time::sleep_until(self.trusted_until()) => {}
             }
         }
-        self.has_lapsed.store(true, Relaxed);
         self.halt.cancel();
         std::future::pending().await
     }
@@ -128,7 +124,7 @@ impl Lease {
         let (asked_at, now) = (Instant::now(), self.clock.now());
         match self.state.take_lease(self.run, now).await {
             Ok(true) => *self.trusted() = asked_at + TRUSTED_FOR,
-            Ok(false) => self.has_lapsed.store(true, Relaxed),
+            Ok(false) => *self.trusted() = asked_at,
             Err(error) => warn!(%error, "the lease could not be renewed"),
         }
     }
@@ -161,13 +157,21 @@ impl State {
     /// Takes or renews the lease; false while another run has it.
     async fn take_lease(&self, run: RunId, now: DateTime<Utc>) -> Result<bool, StateError> {
         let (tenant, run) = (self.0.tenant.clone(), run.to_string());
-        let lapsed = now - TimeDelta::from_std(LAPSES_AFTER).unwrap_or_default();
-        let (now, lapsed) = (time::written(now), time::written(lapsed));
+        let lifetime = TimeDelta::from_std(LAPSES_AFTER).unwrap_or_default();
+        // What was renewed in the future was renewed by a clock that is set right by now.
+        let (lapsed, impossible) = (time::written(now - lifetime), time::written(now + lifetime));
+        let now = time::written(now);
         let upsert = "INSERT INTO leases (tenant, name, run_id, renewed_at) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (tenant, name) DO UPDATE SET run_id = EXCLUDED.run_id, renewed_at = EXCLUDED.renewed_at \
-             WHERE leases.run_id = EXCLUDED.run_id OR leases.renewed_at < $5";
+             WHERE leases.run_id = EXCLUDED.run_id OR leases.renewed_at < $5 OR leases.renewed_at > $6";
         let take = async move |pool: &sqlx::AnyPool| {
-            let query = sqlx::query(upsert).bind(tenant).bind(RECORDS).bind(run).bind(now).bind(lapsed);
+            let query = sqlx::query(upsert)
+                .bind(tenant)
+                .bind(RECORDS)
+                .bind(run)
+                .bind(now)
+                .bind(lapsed)
+                .bind(impossible);
             Ok(query.execute(pool).await?.rows_affected() == 1)
         };
         self.0.database.run(take).await
@@ -187,7 +191,7 @@ impl Holder {
     /// Whether nobody may take the lease over yet.
     #[must_use]
     pub fn is_live(&self, now: DateTime<Utc>) -> bool {
-        now <= self.renewed_at + LAPSES_AFTER
+        (self.renewed_at - LAPSES_AFTER..=self.renewed_at + LAPSES_AFTER).contains(&now)
     }
 
     fn held(self, now: DateTime<Utc>) -> LeaseError {

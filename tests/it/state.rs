@@ -2,17 +2,19 @@
 
 use std::path::Path;
 
+use http::Method;
 use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Reason};
 use psasync::run::Exit;
+use psasync::store::WriteState;
 use rstest::rstest;
 use serde_json::json;
 use simulator::Service;
 use simulator::world::Configuration;
 use sqlx::Connection as _;
 
-use crate::customers::{acme, question_id, settled, with_customers};
-use crate::simulated::{Night, Told as _, is_read_again};
+use crate::customers::{acme, question_id, record, settled, with_customers};
+use crate::simulated::{Night, Told as _, edit, is_read_again};
 
 /// How many reports on a month were asked for.
 pub(crate) fn month_reports(night: &Night) -> usize {
@@ -55,15 +57,23 @@ async fn a_known_month_is_not_asked_for_again() {
     assert!(second.plan.is_empty());
 }
 
+#[rstest]
+#[case::as_they_are("")]
+#[case::cut("cut(20)@connectwise:/company/configurations**")]
+#[case::altered("non-ascii@connectwise:/company/configurations**")]
 #[tokio::test(start_paused = true)]
-async fn losing_the_state_costs_requests_and_changes_no_answer() {
+async fn losing_the_state_costs_requests_and_changes_no_answer(#[case] fault: &str) {
     let nights =
         ["2026-03-02T00:00:00Z", "2026-03-09T00:00:00Z", "2026-04-01T00:00:00Z", "2026-04-08T00:00:00Z"];
     let mut told = Vec::new();
     for loses in [false, true] {
         let mut world = with_customers(&["ACME", "BETA", "GAMMA"]);
         world.connectwise.records.extend(settled().connectwise.records);
+        world.umbrella.organizations[0].identities[1].label = "Lager Zoë’s".into();
         let night = Night::at(nights[0], world).remembering();
+        if !fault.is_empty() {
+            night.simulation.inject(fault.parse().unwrap());
+        }
         let mut asked = Vec::new();
         let mut records_after = Vec::new();
         for now in nights {
@@ -290,15 +300,66 @@ async fn a_run_whose_lease_was_taken_over_while_it_read_stops_reading() {
     assert_eq!(month_reports(&night), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_write_that_may_have_arrived_stays_in_doubt_until_a_later_run_looks() {
+    let night = Night::at("2026-03-10T00:00:00Z", settled()).remembering();
+    let night = night.with_fault("severed(applied)@connectwise:PATCH /company/configurations/");
+    let (simulation, mut readings) = (night.simulation.clone(), 0);
+    night.before_each(move |request| {
+        readings += usize::from(is_read_again(request));
+        if readings == 2 {
+            // A technician comes between the write that got no answer and the look at what became of it.
+            edit(&simulation, 1, "Seats", json!(99));
+        }
+    });
+    assert_eq!(night.sync().await.reasons("ACME"), [Reason::ChangedMeanwhile]);
+    let state = night.state().await;
+    let written = async || state.reader().writes_of_company("acme").await.unwrap().pop().unwrap().state;
+    assert_eq!(written().await, WriteState::InDoubt);
+    at(&night, "2026-03-11T00:00:00Z");
+    night.sync().await;
+    assert_eq!(written().await, WriteState::Unverified, "most of it had arrived");
+    assert_eq!(night.answer("ACME", "Seats"), json!(40));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_fails_while_writes_are_in_flight_ends_the_run_when_they_are_answered() {
+    let psa_ids: Vec<_> = (0..20).map(|number| format!("C{number:02}")).collect();
+    let psa_ids: Vec<_> = psa_ids.iter().map(String::as_str).collect();
+    let mut world = with_customers(&psa_ids);
+    for number in 1..=20 {
+        world.connectwise.records.push(record(number, 10 + number, &[]));
+    }
+    let night = Night::at("2026-03-10T00:00:00Z", world).remembering();
+    let path = night.state_path();
+    let mut has_failed = false;
+    night.before_each(move |request| {
+        if request.method() == Method::PATCH && !std::mem::replace(&mut has_failed, true) {
+            elsewhere(&path, "ALTER TABLE writes RENAME TO gone");
+        }
+    });
+    let report = night.sync().await;
+    assert_eq!(report.exit(), Exit::Failed);
+    assert!(report.stopped.as_ref().unwrap().to_string().contains("psasync.db"), "{:?}", report.stopped);
+    let sent = night.count(Service::ConnectWise, "PATCH");
+    assert!((1..=4).contains(&sent), "no more than were in flight: {sent}");
+    let written = report.lines.iter().filter(|outcome| outcome.written.is_some()).count();
+    assert_eq!(written, sent, "what was in flight was finished");
+    assert!(psa_ids.iter().all(|psa_id| matches!(report.bucket(psa_id), Bucket::Updated | Bucket::Failed)));
+}
+
 /// As another machine does that takes the lease over. From a thread of its own, because the hook of a request cannot wait.
 fn steal_lease(path: &Path) {
+    elsewhere(path, "UPDATE leases SET run_id = 'another'");
+}
+
+fn elsewhere(path: &Path, statement: &'static str) {
     let url = format!("sqlite://{}", path.display());
-    let steal = async move {
+    let execute = async move {
         sqlx::any::install_default_drivers();
         let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
-        let update = sqlx::query("UPDATE leases SET run_id = 'another'");
-        assert_eq!(update.execute(&mut connection).await.unwrap().rows_affected(), 1);
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
     };
-    let thread = std::thread::spawn(|| tokio::runtime::Runtime::new().unwrap().block_on(steal));
+    let thread = std::thread::spawn(|| tokio::runtime::Runtime::new().unwrap().block_on(execute));
     thread.join().unwrap();
 }

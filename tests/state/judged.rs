@@ -80,6 +80,16 @@ fn an_update_is_done_where_the_record_says_what_it_set(
 }
 
 #[rstest]
+#[case::a_list_that_was_to_grow("PC-A", "PC-A; PC-B")]
+#[case::a_name_outside_ascii_that_was_to_change("PC-ä", "PC-ö")]
+fn what_was_there_before_is_not_taken_for_an_alteration(#[case] old: &str, #[case] new: &str) {
+    let field = FieldId::AgentsInactive;
+    let write = WriteRow { old: answers([(field, old)]), ..write(WriteKind::Update, &[(field, new)]) };
+    assert_eq!(judged(&write, Some(&record(&[(field, old)]))), NOT);
+    assert_eq!(judged(&write, Some(&record(&[(field, new)]))), DONE);
+}
+
+#[rstest]
 #[case::of_the_organization("1000001", "5", DONE)]
 #[case::of_the_organization_as_a_decimal("1000001.0", "5", DONE)]
 #[case::edited_since("1000001", "6", IN_PART)]

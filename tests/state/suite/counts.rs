@@ -22,7 +22,9 @@ async fn kept(state: &State) -> Vec<(String, MonthCounts)> {
 
 #[rstest]
 #[case::at_midnight_on_the_first("2026-12-01T00:00:00Z", "2026-11")]
-#[case::a_moment_later("2026-12-01T00:00:00.001Z", "2026-12")]
+#[case::a_moment_later("2026-12-01T00:00:00.001Z", "2026-11")]
+#[case::at_the_end_of_the_first("2026-12-01T23:59:59Z", "2026-11")]
+#[case::on_the_second("2026-12-02T00:00:00Z", "2026-12")]
 #[case::at_the_end_of_a_month("2026-11-30T23:59:59.999Z", "2026-11")]
 #[case::at_midnight_in_a_month("2026-11-15T00:00:00Z", "2026-11")]
 #[case::at_new_year("2027-01-01T00:00:00Z", "2026-12")]

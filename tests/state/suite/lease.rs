@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use psasync::clock::Clock;
 use psasync::store::{Journal, LAPSES_AFTER, Lease, LeaseError, RECORDS};
 use tokio_util::sync::CancellationToken;
 
@@ -210,4 +211,13 @@ async fn who_has_the_lease_can_be_seen_until_it_is_given_back() {
     assert!(!holder.is_live(clock.now()), "it was not renewed");
     taken.release().await.unwrap();
     assert_eq!(state.reader().holder().await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_a_wrong_clock_renewed_in_the_future_keeps_nobody_out() {
+    let home = Home::new();
+    let state = home.open().await;
+    let ahead = Clock::starting_at(super::at("2027-11-10T00:00:00Z"));
+    let _dead = lease(&state, 1, ahead).await;
+    lease(&state, 2, clock()).await;
 }
