@@ -20,6 +20,7 @@ use super::surroundings::{Surroundings, state, state_reader};
 use super::survey::mapped;
 use crate::config::StatePath;
 use crate::domain::finding::{Finding, Reason};
+use crate::domain::ids::{OrgId, PsaId};
 use crate::domain::mapping::MappingLine;
 use crate::domain::metrics::{MonthAnswers, MonthMetrics};
 use crate::domain::organization::Organization;
@@ -28,7 +29,7 @@ use crate::http::{Exchange, Traffic};
 use crate::plan::Counts;
 use crate::progress::Phase;
 use crate::resolve::{Customers, Scope};
-use crate::store::{MonthMemory, NewRun, StateError};
+use crate::store::{HISTORY, Lease, MonthCounts, MonthMemory, NewRun, StateError};
 use crate::umbrella::{Fleet, Needs, Umbrella};
 
 /// Which months of which organizations are to be known.
@@ -134,18 +135,27 @@ pub async fn fill_history<E: Exchange>(
 ) -> Result<Filled, RunError> {
     keeps_something(surroundings)?;
     let until = Instant::now() + surroundings.config.http.run_deadline;
-    let Surroundings { clock, run: id, .. } = *surroundings;
+    let Surroundings { clock, run: id, stop, .. } = *surroundings;
     let state = state(surroundings.config).await?;
+    let lease = Lease::acquire(&state, HISTORY, id, clock, stop).await?;
     let run = NewRun { id, command: "backfill", scheduled: job.scheduled, started_at: clock.now() };
     state.begin_run(&run).await?;
+    state.keep_counts(job.scheduled, mapped_to(surroundings, job)).await?;
     let memory = surroundings.month_memory(None, job.scheduled).keeping(&state, id, clock);
     let visits = Visits::new(umbrella, surroundings, job, &memory, until, Reads::Missing);
-    let done = visits.all().await;
+    let done = lease.kept(visits.all()).await;
     let summary = Summary::of(&done, Filled::summary);
-    if let Err(error) = note_end(surroundings, &state, summary, &visits.calls()).await {
+    let noted = note_end(surroundings, &state, summary, &visits.calls()).await;
+    if let Err(error) = noted.and(lease.release().await) {
         warn!(%error, "the end of the run is not in the history");
     }
     done
+}
+
+/// Whose months they are, so that they can be found by company, and forgotten, when the mapping names it no longer. Nothing is counted.
+fn mapped_to(surroundings: &Surroundings<'_>, job: &FillJob) -> Vec<(OrgId, PsaId, MonthCounts)> {
+    let lines = surroundings.mapping.lines.iter().filter(|line| job.scope.contains(line));
+    lines.map(|line| (line.external_id, line.psa_id.clone(), MonthCounts::default())).collect()
 }
 
 fn keeps_something(surroundings: &Surroundings<'_>) -> Result<(), RunError> {

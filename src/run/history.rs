@@ -13,7 +13,9 @@ use crate::domain::ids::{OrgId, RecordId, RunId, psa_key};
 use crate::domain::mapping::{LineState, Mapping, MappingLine};
 use crate::domain::metrics::MonthAnswers;
 use crate::domain::window::Window;
-use crate::store::{Forgotten, Lease, MonthCounts, RunRow, StateReader, WindowAnswers, WriteRow, WriteState};
+use crate::store::{
+    Forgotten, HISTORY, Lease, MonthCounts, RECORDS, RunRow, StateReader, WindowAnswers, WriteRow, WriteState,
+};
 
 /// A run, and how it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,10 +99,11 @@ pub async fn past_runs(
     runs_max: u32,
 ) -> Result<Option<Vec<PastRun>>, RunError> {
     let Some(state) = state_reader(config).await? else { return Ok(None) };
-    let holder = state.holder().await?.filter(|holder| holder.is_live(now)).map(|holder| holder.run);
+    let mut running = state.holders().await?;
+    running.retain(|holder| holder.is_live(now));
     let outcome = |row: &RunRow| match &row.outcome {
         Some(outcome) => outcome.clone(),
-        None if holder == Some(row.id.to_string()) => "running".to_owned(),
+        None if running.iter().any(|holder| holder.run == row.id.to_string()) => "running".to_owned(),
         None => "unfinished".to_owned(),
     };
     let rows = state.runs(runs_max).await?;
@@ -208,17 +211,25 @@ pub async fn farewell(
     Ok(state.map(|_| Farewell { psa_id, organizations, is_active }))
 }
 
-/// Removes everything that the state has about a company, while no run writes.
+/// Removes everything that the state has about a company, while no run writes to it.
 ///
 /// # Errors
 /// Where another run has the lease, or the state cannot be used.
 pub async fn forget(surroundings: &Surroundings<'_>, farewell: &Farewell) -> Result<Forgotten, RunError> {
     let Surroundings { config, clock, run, stop, .. } = *surroundings;
     let state = state(config).await?;
-    let lease = Lease::acquire(&state, run, clock, stop).await?;
+    let records = Lease::acquire(&state, RECORDS, run, clock, stop).await?;
+    let history = match Lease::acquire(&state, HISTORY, run, clock, stop).await {
+        Ok(history) => history,
+        Err(held) => {
+            records.release().await?;
+            return Err(held.into());
+        }
+    };
     let key = psa_key(&farewell.psa_id);
-    let forgotten = lease.kept(state.forget(&key, farewell.organizations.clone())).await;
-    let released = lease.release().await;
+    let forgotten = state.forget(&key, farewell.organizations.clone());
+    let forgotten = records.kept(history.kept(forgotten)).await;
+    let released = history.release().await.and(records.release().await);
     let forgotten = forgotten?;
     Ok(released.map(|()| forgotten)?)
 }

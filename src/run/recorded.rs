@@ -10,7 +10,7 @@ use crate::apply::ApplyError;
 use crate::domain::ids::RunId;
 use crate::http::Traffic;
 use crate::plan::Counts;
-use crate::store::{CallCount, CallCounts, Ended, Journal, Lease, NewRun, State, StateError};
+use crate::store::{CallCount, CallCounts, Ended, Journal, Lease, NewRun, RECORDS, State, StateError};
 
 /// A run that has the lease and is in the history.
 pub(super) struct Recorded<'a> {
@@ -71,7 +71,7 @@ impl<'a> Recorded<'a> {
     ) -> Result<Self, RunError> {
         let Surroundings { clock, run: id, stop, .. } = *surroundings;
         let state = state(surroundings.config).await?;
-        let lease = Lease::acquire(&state, id, clock, stop).await?;
+        let lease = Lease::acquire(&state, RECORDS, id, clock, stop).await?;
         state.begin_run(&NewRun { id, command, scheduled, started_at: clock.now() }).await?;
         state.speed_up().await?;
         Ok(Self { surroundings, lease })

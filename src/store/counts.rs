@@ -87,7 +87,10 @@ impl StateReader {
         };
         let rows = self.database.run(rows).await?;
         let counts: Option<Vec<_>> = rows.iter().map(month_counts).collect();
-        counts.ok_or_else(|| self.database.unreadable("a month's counts"))
+        let mut counts = counts.ok_or_else(|| self.database.unreadable("a month's counts"))?;
+        // A month in which nothing was counted only says whose organization it is.
+        counts.retain(|(_, counts)| *counts != MonthCounts::default());
+        Ok(counts)
     }
 }
 

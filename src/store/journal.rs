@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyPool, AssertSqlSafe, Row as _};
 
 use super::error::{LeaseError, StateError};
-use super::lease::{Lease, RECORDS};
+use super::lease::Lease;
 use super::runs::json;
 use super::{State, StateReader, time};
 use crate::clock::Clock;
@@ -196,7 +196,7 @@ impl<'a> Journal<'a> {
                       WHERE EXISTS (SELECT 1 FROM leases WHERE tenant = $12 AND name = $13 AND run_id = $1) \
                       ON CONFLICT (run_id, org_id, kind) DO UPDATE SET state = EXCLUDED.state, record_id = EXCLUDED.record_id, \
                       old_answers = EXCLUDED.old_answers, new_answers = EXCLUDED.new_answers, noted_at = EXCLUDED.noted_at";
-        let state = self.lease.state();
+        let (state, lease) = (self.lease.state(), self.lease.name());
         let (tenant, run) = (state.0.tenant.clone(), self.lease.run().to_string());
         let (psa_id, psa_key) = (note.psa_id.as_str().to_owned(), note.psa_id.key());
         let (organization, company) = (signed(note.organization.0), signed(note.company_id.0));
@@ -207,12 +207,12 @@ impl<'a> Journal<'a> {
             let query =
                 sqlx::query(insert).bind(run).bind(organization).bind(kind).bind(psa_id).bind(psa_key);
             let query = query.bind(company).bind(record).bind(WriteState::Sending.word()).bind(old).bind(new);
-            let query = query.bind(time::written(now)).bind(tenant).bind(RECORDS);
+            let query = query.bind(time::written(now)).bind(tenant).bind(lease);
             Ok(query.execute(pool).await?.rows_affected() == 1)
         };
         match state.0.database.run(noted).await? {
             true => Ok(()),
-            false => Err(LeaseError::Lapsed { name: RECORDS, run: self.lease.run() }),
+            false => Err(LeaseError::Lapsed { name: self.lease.name(), run: self.lease.run() }),
         }
     }
 

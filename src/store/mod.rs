@@ -26,7 +26,7 @@ pub use self::database::{MIGRATIONS, Place};
 pub use self::error::{LeaseError, StateError};
 pub use self::forget::Forgotten;
 pub use self::journal::{AnswerSet, Journal, Note, Settlement, WriteKind, WriteRow, WriteState, judged};
-pub use self::lease::{Holder, LAPSES_AFTER, Lease, RECORDS};
+pub use self::lease::{HISTORY, Holder, LAPSES_AFTER, Lease, RECORDS};
 pub use self::months::{KeptAnswer, MonthMemory, MonthSettings, WindowAnswers};
 pub use self::runs::{CallCount, CallCounts, Ended, NewRun, RunRow};
 

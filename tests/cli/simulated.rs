@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use psasync::clock::Clock;
 use psasync::config;
 use psasync::domain::ids::RunId;
-use psasync::store::Lease;
+use psasync::store::{Lease, RECORDS};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -93,7 +93,7 @@ impl Simulated {
         let state = psasync::run::state(&loaded.config).await.unwrap();
         let clock = Clock::system();
         let run = RunId::new(clock.now(), &[7; 10]);
-        Lease::acquire(&state, run, clock, &CancellationToken::new()).await.unwrap()
+        Lease::acquire(&state, RECORDS, run, clock, &CancellationToken::new()).await.unwrap()
     }
 
     pub(crate) fn printed(&self) -> String {

@@ -6,6 +6,7 @@ use psasync::domain::metrics::MonthAnswers;
 use psasync::http::ExchangeError;
 use psasync::render::{json::v1, text};
 use psasync::run::{Exit, RunError};
+use psasync::store::HISTORY;
 use serde_json::json;
 use simulator::{Service, World};
 use tokio_util::sync::CancellationToken;
@@ -193,4 +194,27 @@ async fn a_filled_history_reads_as_it_did() {
     let history = night.fill_history(MONTHS).await;
     insta::assert_snapshot!("fill_text", plain(&text::filled(&history)));
     insta::assert_snapshot!("fill_json", plain(&v1::filled(&history, history.exit())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_filled_is_forgotten_with_a_company_that_the_mapping_names_no_longer() {
+    let night = Night::of(two()).remembering();
+    night.fill_history("2025-12").await;
+    night.simulation.change(|world| world.mapping.remove(0));
+    night.remap();
+    let forgotten = night.forget_company("ACME").await.unwrap();
+    assert!(forgotten.months > 0, "{forgotten:?}");
+    assert_eq!(night.state().await.reader().windows(OrgId(101)).await.unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_forgotten_while_a_history_is_filled() {
+    let night = Night::of(two()).remembering();
+    night.sync().await;
+    let lease = night.take(HISTORY).await;
+    assert_eq!(night.forget_company("ACME").await.unwrap_err().exit(), Exit::Leased);
+    assert_eq!(night.try_history("2025-12", false).await.unwrap_err().exit(), Exit::Leased);
+    assert_eq!(night.sync().await.exit(), Exit::Done, "records are written meanwhile");
+    lease.release().await.unwrap();
+    assert!(night.forget_company("ACME").await.is_ok());
 }

@@ -241,7 +241,7 @@ async fn nothing_is_forgotten_while_a_run_has_the_lease() {
     assert_eq!(night.company_history("ACME").await.unwrap().writes.len(), 1);
     lease.release().await.unwrap();
     night.forget_company("ACME").await.unwrap();
-    assert_eq!(night.state().await.reader().holder().await.unwrap(), None, "the lease is given back");
+    assert_eq!(night.state().await.reader().holders().await.unwrap(), [], "the lease is given back");
 }
 
 #[tokio::test(start_paused = true)]

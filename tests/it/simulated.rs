@@ -33,7 +33,7 @@ use psasync::run::{
     company_history, explain, farewell, fill_history, forget, months, past_runs, plan, plan_fill, plan_undo,
     sync, undo,
 };
-use psasync::store::{Forgotten, Lease, State};
+use psasync::store::{Forgotten, Lease, RECORDS, State};
 use serde_json::Value;
 use simulator::world::Configuration;
 use simulator::{Fault, Logged, Service, Settings, Severed, Simulation, World};
@@ -438,10 +438,14 @@ impl Night {
         psasync::run::state(&self.run().config).await.unwrap()
     }
 
-    /// Takes the lease, as another run does.
+    /// Takes the lease on records, as another run does.
     pub(crate) async fn take_lease(&self) -> Lease {
+        self.take(RECORDS).await
+    }
+
+    pub(crate) async fn take(&self, lease: &'static str) -> Lease {
         let (state, run) = (self.state().await, self.run());
-        Lease::acquire(&state, run.id, run.clock, &self.stop).await.unwrap()
+        Lease::acquire(&state, lease, run.id, run.clock, &self.stop).await.unwrap()
     }
 
     fn run(&self) -> Run {

@@ -192,7 +192,7 @@ async fn a_run_that_is_told_to_stop_halts_and_its_lease_did_not_lapse() {
     let (home, clock) = (Home::new(), clock());
     let state = home.open().await;
     let stop = CancellationToken::new();
-    let lease = Lease::acquire(&state, run_id(1), clock, &stop).await.unwrap();
+    let lease = Lease::acquire(&state, RECORDS, run_id(1), clock, &stop).await.unwrap();
     stop.cancel();
     assert!(!lease.is_live() && lease.halt().is_cancelled());
     assert!(lease.lapse().is_none());
@@ -202,15 +202,15 @@ async fn a_run_that_is_told_to_stop_halts_and_its_lease_did_not_lapse() {
 async fn who_has_the_lease_can_be_seen_until_it_is_given_back() {
     let (home, clock) = (Home::new(), clock());
     let state = home.open().await;
-    assert_eq!(state.reader().holder().await.unwrap(), None);
+    assert_eq!(state.reader().holders().await.unwrap(), []);
     let taken = lease(&state, 1, clock).await;
     pass(30).await;
-    let holder = state.reader().holder().await.unwrap().unwrap();
+    let holder = state.reader().holders().await.unwrap().pop().unwrap();
     assert_eq!((holder.run.as_str(), holder.is_live(clock.now())), (run_id(1).to_string().as_str(), true));
     pass(31).await;
     assert!(!holder.is_live(clock.now()), "it was not renewed");
     taken.release().await.unwrap();
-    assert_eq!(state.reader().holder().await.unwrap(), None);
+    assert_eq!(state.reader().holders().await.unwrap(), []);
 }
 
 #[tokio::test(start_paused = true)]

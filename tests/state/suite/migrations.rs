@@ -9,8 +9,8 @@ use psasync::domain::field::FieldId;
 use psasync::domain::ids::{CompanyId, OrgId, RecordId, RunId};
 use psasync::domain::metrics::{CategoryRequests, MonthAnswers, Threats};
 use psasync::store::{
-    CallCount, CallCounts, Lease, LeaseError, MIGRATIONS, MonthCounts, RunRow, State, StateReader, WriteKind,
-    WriteRow, WriteState,
+    CallCount, CallCounts, Lease, LeaseError, MIGRATIONS, MonthCounts, RECORDS, RunRow, State, StateReader,
+    WriteKind, WriteRow, WriteState,
 };
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
@@ -186,7 +186,7 @@ async fn assert_months(reader: &StateReader) {
 /// The run that died has the lease until a minute after its last renewal.
 async fn assert_leased(state: &State) {
     let asked = async |now: DateTime<Utc>| {
-        Lease::acquire(state, run(3), Clock::starting_at(now), &CancellationToken::new()).await
+        Lease::acquire(state, RECORDS, run(3), Clock::starting_at(now), &CancellationToken::new()).await
     };
     let renewed = at("2026-11-02T00:05:10Z");
     let Err(LeaseError::Held { run: holder, .. }) = asked(renewed).await else {

@@ -15,8 +15,8 @@ use psasync::domain::answer::Stored;
 use psasync::domain::field::FieldId;
 use psasync::domain::ids::{CompanyId, OrgId, PsaId, RunId};
 use psasync::store::{
-    AnswerSet, CallCounts, Ended, Journal, Lease, LeaseError, NewRun, Note, State, StateError, StateReader,
-    WriteKind,
+    AnswerSet, CallCounts, Ended, Journal, Lease, LeaseError, NewRun, Note, RECORDS, State, StateError,
+    StateReader, WriteKind,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -61,7 +61,7 @@ impl Home {
 }
 
 async fn try_lease(state: &State, run: u8, clock: Clock) -> Result<Lease, LeaseError> {
-    Lease::acquire(state, run_id(run), clock, &CancellationToken::new()).await
+    Lease::acquire(state, RECORDS, run_id(run), clock, &CancellationToken::new()).await
 }
 
 async fn lease(state: &State, run: u8, clock: Clock) -> Lease {
