@@ -1,7 +1,5 @@
 //! Creates the configuration type and its questions, and nothing else.
 
-use tokio::time::Instant;
-
 use super::error::RunError;
 use super::exit::Exit;
 use super::recorded::{Recorded, Summary};
@@ -14,7 +12,6 @@ use crate::domain::question::{QuestionMap, QuestionMatch};
 use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
 use crate::http::Exchange;
-use crate::permit::WritePermit;
 use crate::plan::guard::approve;
 use crate::plan::{Counts, Plan, Policy, Setup, SetupChange, left_out, plan};
 use crate::resolve::match_questions;
@@ -51,7 +48,6 @@ pub async fn bootstrap<E: Exchange>(
         let (_, bootstrap, _) = setup(services, surroundings, near_matches).await?;
         return Ok(bootstrap);
     }
-    let until = Instant::now() + surroundings.config.http.run_deadline;
     let recorded = Recorded::begin(surroundings, "bootstrap", surroundings.clock.now()).await?;
     let work = async |recorded: &Recorded<'_>| {
         let (type_state, bootstrap, plan) = setup(services, surroundings, near_matches).await?;
@@ -59,9 +55,8 @@ pub async fn bootstrap<E: Exchange>(
         let Ok(approved) = approve(plan, &surroundings.limits(), &Waivers::default()) else {
             return Ok(bootstrap);
         };
-        let permit = WritePermit::new(&approved, recorded.lease(), until);
         let applier = surroundings.applier(services, &type_state, None, recorded.journal());
-        match applier.apply(&approved, &permit).await.stopped {
+        match applier.apply(&approved, &recorded.permit(&approved)).await.stopped {
             Some(error) => Err(error.into()),
             None => Ok(bootstrap),
         }

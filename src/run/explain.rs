@@ -22,7 +22,7 @@ use crate::plan::{Informed, LinePlan};
 use crate::resolve::Target;
 use crate::store::{KeptAnswer, StateReader, WriteRow, WriteState};
 use crate::translate::{Desired, account};
-use crate::umbrella::{Fleet, Topic, Umbrella};
+use crate::umbrella::{CONSOLES_PATH, Fleet, Topic, Umbrella};
 
 /// How many earlier values of an answer are told.
 const VALUES_MAX: usize = 10;
@@ -235,9 +235,12 @@ fn sources(
         FieldId::OrganizationId => vec![ValueSource::Mapping { column: "org_id" }],
         FieldId::Package if organization.package.is_some() && listed().is_some() => Vec::from_iter(listed()),
         FieldId::Package if line.package.is_some() => vec![ValueSource::Mapping { column: "package" }],
-        FieldId::Package => vec![asked_for("/reports/v2/providers/consoles")],
+        FieldId::Package if fleet.console.as_ref().is_some_and(|console| console.package.is_some()) => {
+            vec![asked_for(CONSOLES_PATH)]
+        }
         FieldId::Seats if organization.seats.is_some() && listed().is_some() => Vec::from_iter(listed()),
-        FieldId::Seats => vec![ValueSource::Mapping { column: "seats" }],
+        FieldId::Seats if line.seats.is_some() => vec![ValueSource::Mapping { column: "seats" }],
+        FieldId::Package | FieldId::Seats => Vec::new(),
         FieldId::NetworksTotal
         | FieldId::NetworksActive
         | FieldId::NetworksInactive

@@ -1,21 +1,41 @@
 //! A run that may write: it has the lease, and is in the history.
 
 use chrono::{DateTime, Utc};
-use tracing::warn;
+use tokio::time::Instant;
+use tracing::{info, warn};
 
 use super::error::RunError;
-use super::report::Calls;
+use super::report::{Calls, Report, bucket};
+use super::services::Services;
 use super::surroundings::{Surroundings, state};
-use crate::apply::ApplyError;
-use crate::domain::ids::RunId;
-use crate::http::Traffic;
-use crate::plan::Counts;
+use crate::apply::{Applied, ApplyError};
+use crate::connectwise::TypeState;
+use crate::domain::ids::{RunId, StatusId};
+use crate::domain::waiver::Waivers;
+use crate::http::{Exchange, Traffic};
+use crate::permit::WritePermit;
+use crate::plan::guard::{ApprovedPlan, approve};
+use crate::plan::{Counts, Plan};
 use crate::store::{CallCount, CallCounts, Ended, Journal, Lease, NewRun, RECORDS, State, StateError};
 
 /// A run that has the lease and is in the history.
 pub(super) struct Recorded<'a> {
     surroundings: &'a Surroundings<'a>,
     lease: Lease,
+    started_at: DateTime<Utc>,
+    until: Instant,
+}
+
+/// A plan with what carrying it out needs besides a run.
+pub(super) struct Order<'o> {
+    pub(super) plan: Plan,
+    pub(super) type_state: &'o TypeState,
+    /// The status that new records get.
+    pub(super) status: Option<StatusId>,
+    /// Rules that it may pass.
+    pub(super) waivers: &'o Waivers,
+    /// Which companies it is about; none for all.
+    pub(super) companies: Vec<String>,
 }
 
 /// What the history says about a run that came to an end.
@@ -69,12 +89,13 @@ impl<'a> Recorded<'a> {
         command: &'static str,
         scheduled: DateTime<Utc>,
     ) -> Result<Self, RunError> {
-        let Surroundings { clock, run: id, stop, .. } = *surroundings;
+        let Surroundings { config, clock, run: id, stop, .. } = *surroundings;
+        let (started_at, until) = (clock.now(), Instant::now() + config.http.run_deadline);
         let state = state(surroundings.config).await?;
         let lease = Lease::acquire(&state, RECORDS, id, clock, stop).await?;
-        state.begin_run(&NewRun { id, command, scheduled, started_at: clock.now() }).await?;
+        state.begin_run(&NewRun { id, command, scheduled, started_at }).await?;
         state.speed_up().await?;
-        Ok(Self { surroundings, lease })
+        Ok(Self { surroundings, lease, started_at, until })
     }
 
     pub(super) fn run(&self) -> RunId {
@@ -93,8 +114,41 @@ impl<'a> Recorded<'a> {
         Journal::new(&self.lease, self.surroundings.clock)
     }
 
+    /// Permits the writes of `plan`, until the run's time is over.
+    pub(super) fn permit<'p>(&'p self, plan: &'p ApprovedPlan) -> WritePermit<'p> {
+        WritePermit::new(plan, &self.lease, self.until)
+    }
+
+    /// Carries a plan out, unless a guard refuses it.
+    pub(super) async fn apply<E: Exchange>(&self, services: &Services<E>, order: Order<'_>) -> Report {
+        let Order { plan, type_state, status, waivers, companies } = order;
+        let report = |plan, refusals, applied: Applied| Report {
+            plan,
+            lines: applied.lines,
+            setup_changes: applied.setup_changes,
+            refusals,
+            companies,
+            stopped: applied.stopped.map(|error| self.why(error)),
+            started_at: self.started_at,
+            finished_at: self.surroundings.clock.now(),
+            calls: services.calls(),
+        };
+        let approved = match approve(plan, &self.surroundings.limits(), waivers) {
+            Ok(approved) => approved,
+            Err(refused) => {
+                let nothing = Applied::nothing(&refused.plan);
+                return report(refused.plan, refused.refusals, nothing);
+            }
+        };
+        let applier = self.surroundings.applier(services, type_state, status, self.journal());
+        let applied = applier.apply(&approved, &self.permit(&approved)).await;
+        let report = report(approved.into_plan(), Vec::new(), applied);
+        log_lines(&report);
+        report
+    }
+
     /// A run without its lease is told to stop like any other; it is the lease that a person should know of.
-    pub(super) fn why(&self, error: ApplyError) -> ApplyError {
+    fn why(&self, error: ApplyError) -> ApplyError {
         match (error, self.lease.lapse()) {
             (ApplyError::Stopped, Some(lapse)) => lapse.into(),
             (error, _) => error,
@@ -129,4 +183,18 @@ fn call_counts(calls: &Calls) -> CallCounts {
         unsuccessful: traffic.refused + traffic.failed + traffic.unanswered,
     };
     CallCounts { umbrella: count(&calls.umbrella), connectwise: count(&calls.connectwise) }
+}
+
+/// One line a company.
+fn log_lines(report: &Report) {
+    for (plan, outcome) in report.lines() {
+        info!(
+            company = %plan.line.psa_id,
+            organization = %plan.line.external_id,
+            bucket = bucket(plan, outcome).name(),
+            record = outcome.record.map(|record| record.0),
+            changes = plan.fields.len(),
+            "company"
+        );
+    }
 }

@@ -1,23 +1,17 @@
 //! Puts back what a run wrote, where it is still there.
 
-use tokio::time::Instant;
-
 use super::error::RunError;
-use super::recorded::Recorded;
+use super::recorded::{Order, Recorded};
 use super::report::{Calls, Report};
 use super::services::Services;
 use super::settlement::settle_earlier_writes;
 use super::surroundings::{Surroundings, state_reader};
-use super::sync::log_lines;
-use crate::apply::Applied;
 use crate::connectwise::{ConnectWiseError, Reader, TypeState, read_type};
 use crate::domain::ids::{CompanyId, OrgId, PsaId, RunId, psa_key};
 use crate::domain::mapping::{LineState, Mapping, MappingLine, Source};
 use crate::domain::record::Record;
 use crate::domain::waiver::Waivers;
 use crate::http::{Exchange, Traffic};
-use crate::permit::WritePermit;
-use crate::plan::guard::approve;
 use crate::plan::undo::{Deed, LaterAnswer, LeftAlone, Live, PastChange, PastWrite, Undo, undo as plan};
 use crate::plan::{Plan, REREAD_BATCH};
 use crate::resolve::match_questions;
@@ -100,38 +94,13 @@ pub async fn undo<E: Exchange>(
     surroundings: &Surroundings<'_>,
     planned: PlannedUndo,
 ) -> Result<Undone, RunError> {
-    let until = Instant::now() + surroundings.config.http.run_deadline;
-    let started_at = surroundings.clock.now();
     let PlannedUndo { of, plan, left_alone, companies, type_state, .. } = planned;
     let recorded = Recorded::begin(surroundings, "undo", plan.scheduled).await?;
     let work = async |recorded: &Recorded<'_>| {
         settle(recorded, surroundings, &services.reader, &type_state).await?;
-        let report = |plan, refusals, applied: Applied| Report {
-            plan,
-            lines: applied.lines,
-            setup_changes: applied.setup_changes,
-            refusals,
-            companies,
-            stopped: applied.stopped,
-            started_at,
-            finished_at: surroundings.clock.now(),
-            calls: services.calls(),
-        };
-        // A plan without creates, falls and missing organizations passes every guard; one that judged it would refuse here as everywhere.
-        let approved = match approve(plan, &surroundings.limits(), &Waivers::default()) {
-            Ok(approved) => approved,
-            Err(refused) => {
-                let nothing = Applied::nothing(&refused.plan);
-                return Ok(report(refused.plan, refused.refusals, nothing));
-            }
-        };
-        let permit = WritePermit::new(&approved, recorded.lease(), until);
-        let applier = surroundings.applier(services, &type_state, None, recorded.journal());
-        let applied = applier.apply(&approved, &permit).await;
-        let applied = Applied { stopped: applied.stopped.map(|error| recorded.why(error)), ..applied };
-        let report = report(approved.into_plan(), Vec::new(), applied);
-        log_lines(&report);
-        Ok(report)
+        // No rule needs a person's word: there are no creates, falls or missing organizations in it, and guards judge it as any other plan.
+        let (type_state, waivers) = (&type_state, &Waivers::default());
+        Ok(recorded.apply(services, Order { plan, type_state, status: None, waivers, companies }).await)
     };
     let report = recorded.carry_out(work, Report::summary, || services.calls()).await?;
     Ok(Undone { of, run: surroundings.run, report, left_alone })

@@ -17,6 +17,8 @@ use crate::http::Exchange;
 
 const PROVIDERS_PATH: &str = "/admin/v2/providers/customers";
 const MANAGED_PATH: &str = "/admin/v2/managed/customers";
+/// The report on the console itself.
+pub const CONSOLES_PATH: &str = "/reports/v2/providers/consoles";
 const CUSTOMERS_SCOPE: &str = "admin.customers:read";
 const CUSTOMER_LIST: &str = "the customer list";
 /// The documents' maximum. Sent always, since the pages on paging and the documents differ on the default.
@@ -222,9 +224,8 @@ impl<E: Exchange> Survey<'_, E> {
     }
 
     async fn console(&self) -> Result<Option<Console>, UmbrellaError> {
-        const PATH: &str = "/reports/v2/providers/consoles";
         let gateway = self.gateway;
-        let answer = gateway.ask(gateway.console(), &gateway.consoles, PATH, self.deadline).await;
+        let answer = gateway.ask(gateway.console(), &gateway.consoles, CONSOLES_PATH, self.deadline).await;
         Ok(unless_key_refused("the console report", answer)?.ok().map(|console: wire::Console| Console {
             package: console.package_name.as_deref().and_then(convert::present),
             customer_count: console.customer_count.map(|count| count.0),

@@ -44,7 +44,7 @@ pub use self::collect::Visit;
 pub use self::confirm::ZeroCheck;
 pub use self::convert::{Deployment, GroupCounts};
 pub use self::error::UmbrellaError;
-pub use self::fleet::{Console, Fleet};
+pub use self::fleet::{CONSOLES_PATH, Console, Fleet};
 pub use self::topic::{Call, Topic};
 
 /// How many pages one list may have before it counts as endless.
