@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::guard::ApprovedPlan;
-use crate::store::Lease;
+use crate::store::{Lease, LeaseError};
 
 /// Every method that writes to ConnectWise asks for one.
 ///
@@ -27,6 +27,12 @@ impl<'a> WritePermit<'a> {
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.lease.is_live() && Instant::now() < self.until
+    }
+
+    /// That the lease lapsed, if that is why no other write may be sent.
+    #[must_use]
+    pub fn lapse(&self) -> Option<LeaseError> {
+        self.lease.lapse()
     }
 
     /// Is cancelled once the run was told to stop, or its lease lapsed.

@@ -140,7 +140,7 @@ impl<'p> Pending<'p> {
         content: &Content,
     ) -> Result<(), ApplyError> {
         if !permit.is_valid() {
-            return Err(ApplyError::Stopped);
+            return Err(ApplyError::expired(permit));
         }
         let sets = || content.iter().filter_map(|(field, answer)| Some((field, answer.as_ref()?)));
         let line = self.line();

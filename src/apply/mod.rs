@@ -136,6 +136,11 @@ impl From<StateError> for ApplyError {
 }
 
 impl ApplyError {
+    /// Why no other write may be sent: a run without its lease is told to stop like any other, but it is the lease that a person should know of.
+    fn expired(permit: &WritePermit<'_>) -> Self {
+        permit.lapse().map_or(Self::Stopped, Self::from)
+    }
+
     /// Whether nothing else can be written either.
     fn ends_run(&self) -> bool {
         match self {
@@ -209,6 +214,6 @@ async fn unless_expired<T>(
 ) -> Result<T, ApplyError> {
     tokio::select! {
         answer = read => Ok(answer?),
-        () = permit.expired() => Err(ApplyError::Stopped),
+        () = permit.expired() => Err(ApplyError::expired(permit)),
     }
 }

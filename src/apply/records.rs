@@ -265,7 +265,7 @@ impl<'p, E: Exchange> Session<'_, 'p, E> {
         match end {
             End::Settled(outcome) => self.settle_line(&one, outcome).await,
             End::CreateInDoubt { content, why } => self.in_doubt.push((one, content, why)),
-            End::Stopped => self.end_with(one, ApplyError::Stopped).await,
+            End::Stopped => self.end_with(one, ApplyError::expired(self.permit)).await,
             End::TooLate if one.readings + 1 >= READINGS_MAX => {
                 let why = format!("ConnectWise let no write through in time, {READINGS_MAX} times");
                 self.give_up([one], &why).await;

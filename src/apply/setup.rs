@@ -43,7 +43,7 @@ impl<E: Exchange> Applier<'_, E> {
                 Err(source @ WriteError::InDoubt { .. }) => {
                     in_doubt.insert(field, source);
                 }
-                Err(source) => return Err(failed(question(field), source)),
+                Err(source) => return Err(failed(permit, question(field), source)),
             }
         }
         let read = read_questions(self.reader, type_id, self.match_questions);
@@ -52,7 +52,7 @@ impl<E: Exchange> Applier<'_, E> {
             let is_there = questions[field].id().is_some();
             match in_doubt.remove(&field) {
                 Some(_) if is_there => *changes += 1,
-                Some(source) => return Err(failed(question(field), source)),
+                Some(source) => return Err(failed(permit, question(field), source)),
                 None if is_there => {}
                 None => return Err(ApplyError::SetupNotVisible { what: question(field) }),
             }
@@ -69,12 +69,12 @@ impl<E: Exchange> Applier<'_, E> {
                 None
             }
             Err(source @ WriteError::InDoubt { .. }) => Some(source),
-            Err(source) => return Err(failed(what, source)),
+            Err(source) => return Err(failed(permit, what, source)),
         };
         let found = unless_expired(permit, find_type(self.reader, self.type_name)).await?;
         *changes += usize::from(found.is_some() && in_doubt.is_some());
         found.ok_or_else(|| match in_doubt {
-            Some(source) => failed(what, source),
+            Some(source) => failed(permit, what, source),
             None => ApplyError::SetupNotVisible { what },
         })
     }
@@ -84,9 +84,9 @@ fn question(field: FieldId) -> String {
     format!("the question \"{field}\"")
 }
 
-fn failed(what: String, source: WriteError) -> ApplyError {
+fn failed(permit: &WritePermit<'_>, what: String, source: WriteError) -> ApplyError {
     match source {
-        WriteError::Stopped => ApplyError::Stopped,
+        WriteError::Stopped => ApplyError::expired(permit),
         source => ApplyError::Setup { what, source },
     }
 }

@@ -182,7 +182,7 @@ impl Ready {
         }
         Err(Failure::new(
             Exit::Usage,
-            format!("`--company`: {} is not in the mapping", unknown.join(", ")),
+            format!("the mapping has no company {}", unknown.join(", ")),
             format!("the PSA IDs are in {}", self.config.mapping_file.display()),
         ))
     }

@@ -113,7 +113,7 @@ const PARTIAL: Option<Bucket> = Some(Bucket::Partial);
 
 reasons! {
     /// ConnectWise refused the write.
-    WriteRefused "write-refused" FAILED, Failure, "where ConnectWise refused it, correct the record or the role there; what was not sent is written by the next run";
+    WriteRefused "write-refused" FAILED, Failure, "where ConnectWise refused it, correct the record or the role there; what was not sent is written when the command runs again";
     /// The answers in the response differ from what was sent.
     WriteNotVerified "write-not-verified" FAILED, Failure, "open the record in ConnectWise and compare it with the plan; the next run tries again";
     /// The outcome of a create is unknown and the record was not found afterwards.

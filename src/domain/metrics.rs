@@ -128,19 +128,6 @@ impl MonthMetrics {
 }
 
 impl MonthMetrics {
-    /// How many of the [`MonthAnswers::COUNT`] answers are complete.
-    #[must_use]
-    pub fn complete(&self) -> usize {
-        let answers: [bool; MonthAnswers::COUNT] = [
-            self.queries.read().is_some(),
-            self.malware.read().is_some() && self.botnet.read().is_some(),
-            self.top_domains.read().is_some(),
-            self.top_domains_blocked.read().is_some(),
-            self.top_categories.read().is_some(),
-        ];
-        answers.into_iter().filter(|is_complete| *is_complete).count()
-    }
-
     /// Why something was not read.
     pub fn unread_because(&self) -> impl Iterator<Item = &Unread> {
         let Self { queries, malware, botnet, top_domains, top_domains_blocked, top_categories } = self;

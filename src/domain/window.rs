@@ -35,7 +35,7 @@ pub enum InitialWindow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum WindowRefused {
     /// Its last days are still to come.
-    #[error("{window} is not over by {at}")]
+    #[error("{window} is not over by {}", at.format("%Y-%m-%d %H:%M:%S UTC"))]
     NotOver {
         /// The window.
         window: Window,

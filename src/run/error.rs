@@ -47,6 +47,9 @@ pub enum RunError {
         /// What was asked for.
         name: String,
     },
+    /// There is no run to undo.
+    #[error("no run of the history wrote anything that could be put back")]
+    NothingWritten,
     /// The beginning of an id does not say which run is meant.
     #[error("several runs of the history begin with `{name}`")]
     RunAmbiguous {
@@ -83,6 +86,7 @@ impl RunError {
             Self::Lease(error) => lease_exit(error),
             Self::StatusUnknown { .. } | Self::NothingKept => Exit::Config,
             Self::RunUnknown { .. }
+            | Self::NothingWritten
             | Self::RunAmbiguous { .. }
             | Self::NotInRun { .. }
             | Self::CompanyUnknown { .. } => Exit::Usage,
@@ -107,7 +111,7 @@ impl RunError {
             }
             Self::NothingKept => "name a file in `state.path`, or a database in `state.url`".to_owned(),
             Self::Stopped => "run it again, or wait for the next night".to_owned(),
-            Self::RunUnknown { .. } | Self::RunAmbiguous { .. } => {
+            Self::RunUnknown { .. } | Self::RunAmbiguous { .. } | Self::NothingWritten => {
                 "`psasync history` lists the runs; `last` is the latest that wrote something".to_owned()
             }
             Self::NotInRun { company, .. } => {

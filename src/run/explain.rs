@@ -22,7 +22,7 @@ use crate::plan::{Informed, LinePlan};
 use crate::resolve::Target;
 use crate::store::{KeptAnswer, StateReader, WriteRow, WriteState};
 use crate::translate::{Desired, account};
-use crate::umbrella::{CONSOLES_PATH, Fleet, Topic, Umbrella};
+use crate::umbrella::{CONSOLES_PATH, Topic, Umbrella};
 
 /// How many earlier values of an answer are told.
 const VALUES_MAX: usize = 10;
@@ -84,8 +84,8 @@ pub enum ValueSource {
     },
     /// An answer that the state keeps.
     Kept {
-        /// Path of the report that gave it.
-        report: &'static str,
+        /// Path and query of the report that gave it.
+        path_and_query: String,
         /// When it was read.
         read_at: DateTime<Utc>,
         /// The run that read it.
@@ -208,21 +208,21 @@ fn explained_field<E: Exchange>(
         actual: record.map_or(Stored::EMPTY, |record| record.answers[field].clone()),
         desired: answer.desired[field].clone(),
         changes: plan.fields.iter().any(|change| change.field == field),
-        sources: sources(inquiry.fleet, &plan.line, answered, kept, field),
+        sources: sources(inquiry, &plan.line, answered, kept, field),
         account: metrics.and_then(|metrics| account(field, metrics, &inquiry.format())),
         values: values(writes, field),
     }
 }
 
 /// What gave the value of `field`: requests of this command, or else what the state keeps, or the lists that serve all.
-fn sources(
-    fleet: &Fleet,
+fn sources<E: Exchange>(
+    inquiry: &Inquiry<'_, E>,
     line: &MappingLine,
     answered: &Answered,
     kept: &[KeptAnswer],
     field: FieldId,
 ) -> Vec<ValueSource> {
-    let topics = Topic::of(field);
+    let (fleet, topics) = (inquiry.fleet, Topic::of(field));
     let asked = answered.answer.calls.iter().filter(|call| topics.contains(&call.topic));
     let asked: Vec<_> = asked.map(|call| asked_for(&call.path_and_query)).collect();
     if !asked.is_empty() {
@@ -248,12 +248,12 @@ fn sources(
         | FieldId::AgentsActive
         | FieldId::AgentsInactive => vec![asked_for(&fleet.deployments_path)],
         _ => {
-            let kept = kept.iter().filter(|kept| kept.serves(field));
-            let source = |(kept, topic): (&KeptAnswer, &Topic)| {
-                let KeptAnswer { read_at, run, .. } = *kept;
-                ValueSource::Kept { report: topic.report(), read_at, run }
+            let kept = kept.iter().find(|kept| kept.serves(field));
+            let (Some(kept), [topic], Some(window)) = (kept, topics, answered.target.window) else {
+                return Vec::new();
             };
-            kept.zip(topics).map(source).collect()
+            let path_and_query = inquiry.umbrella.report_over(*topic, window);
+            vec![ValueSource::Kept { path_and_query, read_at: kept.read_at, run: kept.run }]
         }
     }
 }

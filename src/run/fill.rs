@@ -43,6 +43,14 @@ pub struct FillJob {
     pub months: Vec<Window>,
 }
 
+impl FillJob {
+    /// The months, for the history.
+    fn about(&self) -> String {
+        let name = |window: &Window| window.month_name().unwrap_or_else(|| window.to_string());
+        self.months.iter().map(name).collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// What is known of those months.
 #[derive(Clone, Debug)]
 pub struct Filled {
@@ -138,7 +146,13 @@ pub async fn fill_history<E: Exchange>(
     let Surroundings { clock, run: id, stop, .. } = *surroundings;
     let state = state(surroundings.config).await?;
     let lease = Lease::acquire(&state, HISTORY, id, clock, stop).await?;
-    let run = NewRun { id, command: "backfill", scheduled: job.scheduled, started_at: clock.now() };
+    let run = NewRun {
+        id,
+        command: "backfill",
+        about: Some(job.about()),
+        scheduled: job.scheduled,
+        started_at: clock.now(),
+    };
     state.begin_run(&run).await?;
     state.keep_counts(job.scheduled, mapped_to(surroundings, job)).await?;
     let memory = surroundings.month_memory(None, job.scheduled).keeping(&state, id, clock);
@@ -180,9 +194,6 @@ struct Visits<'a, E> {
     until: Instant,
     reads: Reads,
     started_at: DateTime<Utc>,
-    // Counted as answers come, so that a run that is stopped knows what it did.
-    known: AtomicUsize,
-    read: AtomicUsize,
     asked: AtomicUsize,
 }
 
@@ -195,9 +206,8 @@ impl<'a, E: Exchange> Visits<'a, E> {
         until: Instant,
         reads: Reads,
     ) -> Self {
-        let (known, read, asked) = Default::default();
-        let started_at = surroundings.clock.now();
-        Self { umbrella, surroundings, job, memory, until, reads, started_at, known, read, asked }
+        let (started_at, asked) = (surroundings.clock.now(), AtomicUsize::default());
+        Self { umbrella, surroundings, job, memory, until, reads, started_at, asked }
     }
 
     fn calls(&self) -> Calls {
@@ -213,6 +223,8 @@ impl<'a, E: Exchange> Visits<'a, E> {
         };
         let (targets, mut findings) = self.targets(&fleet);
         let organizations = targets.len();
+        let ids: Vec<_> = targets.iter().map(|(_, organization)| organization.id).collect();
+        let known = self.known(&ids).await?;
         self.surroundings.progress.begin(Phase::Organizations, organizations);
         let answered: Result<Vec<_>, StateError> = stream::iter(targets)
             .map(|(line, organization)| self.organization(&fleet, line, organization))
@@ -226,12 +238,14 @@ impl<'a, E: Exchange> Visits<'a, E> {
         findings.extend(answered.into_iter().flatten());
         findings
             .sort_by(|a, b| (&a.subject, a.reason, &a.sentence).cmp(&(&b.subject, b.reason, &b.sentence)));
+        // By what is kept: a run that is stopped within an organization has read a part of it.
+        let read = self.known(&ids).await?.saturating_sub(known);
         Ok(Filled {
             scheduled: self.job.scheduled,
             months: self.job.months.clone(),
             organizations,
-            known: self.known.load(Relaxed),
-            read: self.read.load(Relaxed),
+            known,
+            read,
             asked: self.asked.load(Relaxed),
             findings,
             is_dry_run: self.reads == Reads::Nothing,
@@ -240,6 +254,17 @@ impl<'a, E: Exchange> Visits<'a, E> {
             finished_at: self.surroundings.clock.now(),
             calls: self.calls(),
         })
+    }
+
+    /// How many answers are known.
+    async fn known(&self, organizations: &[OrgId]) -> Result<usize, StateError> {
+        let mut known = 0;
+        for &organization in organizations {
+            for &window in &self.job.months {
+                known += self.memory.known(organization, window).await?.known();
+            }
+        }
+        Ok(known)
     }
 
     /// Each organization once, however many lines name it, and why the other lines name none.
@@ -275,18 +300,14 @@ impl<'a, E: Exchange> Visits<'a, E> {
         let mut unread = Unread::default();
         let mut is_asked = false;
         for &window in &self.job.months {
-            let known = self.memory.known(organization.id, window).await?.known();
-            self.known.fetch_add(known, Relaxed);
-            if known == MonthAnswers::COUNT {
+            if self.memory.known(organization.id, window).await?.known() == MonthAnswers::COUNT {
                 continue;
             }
             if !std::mem::replace(&mut is_asked, true) {
                 self.asked.fetch_add(1, Relaxed);
             }
             if self.reads == Reads::Missing {
-                let month = visit.month_over(window).await?;
-                self.read.fetch_add(month.complete().saturating_sub(known), Relaxed);
-                unread.add(window, &month);
+                unread.add(window, &visit.month_over(window).await?);
             }
         }
         self.surroundings.progress.advance();

@@ -8,7 +8,7 @@ use super::error::RunError;
 use super::report::{Calls, Report, bucket};
 use super::services::Services;
 use super::surroundings::{Surroundings, state};
-use crate::apply::{Applied, ApplyError};
+use crate::apply::Applied;
 use crate::connectwise::TypeState;
 use crate::domain::ids::{RunId, StatusId};
 use crate::domain::waiver::Waivers;
@@ -87,13 +87,14 @@ impl<'a> Recorded<'a> {
     pub(super) async fn begin(
         surroundings: &'a Surroundings<'a>,
         command: &'static str,
+        about: Option<String>,
         scheduled: DateTime<Utc>,
     ) -> Result<Self, RunError> {
         let Surroundings { config, clock, run: id, stop, .. } = *surroundings;
         let (started_at, until) = (clock.now(), Instant::now() + config.http.run_deadline);
         let state = state(surroundings.config).await?;
         let lease = Lease::acquire(&state, RECORDS, id, clock, stop).await?;
-        state.begin_run(&NewRun { id, command, scheduled, started_at }).await?;
+        state.begin_run(&NewRun { id, command, about, scheduled, started_at }).await?;
         state.speed_up().await?;
         Ok(Self { surroundings, lease, started_at, until })
     }
@@ -128,7 +129,7 @@ impl<'a> Recorded<'a> {
             setup_changes: applied.setup_changes,
             refusals,
             companies,
-            stopped: applied.stopped.map(|error| self.why(error)),
+            stopped: applied.stopped,
             started_at: self.started_at,
             finished_at: self.surroundings.clock.now(),
             calls: services.calls(),
@@ -145,14 +146,6 @@ impl<'a> Recorded<'a> {
         let report = report(approved.into_plan(), Vec::new(), applied);
         log_lines(&report);
         report
-    }
-
-    /// A run without its lease is told to stop like any other; it is the lease that a person should know of.
-    fn why(&self, error: ApplyError) -> ApplyError {
-        match (error, self.lease.lapse()) {
-            (ApplyError::Stopped, Some(lapse)) => lapse.into(),
-            (error, _) => error,
-        }
     }
 
     /// Does the run's work while the lease is renewed, and notes how it ended.

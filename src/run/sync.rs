@@ -42,7 +42,8 @@ pub async fn sync<E: Exchange>(
     surroundings: &Surroundings<'_>,
     job: &Job,
 ) -> Result<Report, RunError> {
-    let recorded = Recorded::begin(surroundings, job.work.command(), job.scheduled).await?;
+    let about = job.work.window().map(|window| window.to_string());
+    let recorded = Recorded::begin(surroundings, job.work.command(), about, job.scheduled).await?;
     let work = async |recorded: &Recorded<'_>| {
         let (umbrella, reader) = (&services.umbrella, &services.reader);
         let state = Some(recorded.state().reader());

@@ -68,7 +68,10 @@ pub async fn plan_undo<E: Exchange>(
     run: &str,
     companies: &[String],
 ) -> Result<PlannedUndo, RunError> {
-    let unknown = || RunError::RunUnknown { name: run.to_owned() };
+    let unknown = || match run {
+        LAST => RunError::NothingWritten,
+        name => RunError::RunUnknown { name: name.to_owned() },
+    };
     let state = state_reader(surroundings.config).await?.ok_or_else(unknown)?;
     let of = find_run(&state, run).await?;
     let rows = chosen(state.writes_of_run(of.id).await?, &of, companies)?;
@@ -95,7 +98,9 @@ pub async fn undo<E: Exchange>(
     planned: PlannedUndo,
 ) -> Result<Undone, RunError> {
     let PlannedUndo { of, plan, left_alone, companies, type_state, .. } = planned;
-    let recorded = Recorded::begin(surroundings, "undo", plan.scheduled).await?;
+    let recorded =
+        Recorded::begin(surroundings, plan.work.command(), Some(format!("run {}", of.id)), plan.scheduled)
+            .await?;
     let work = async |recorded: &Recorded<'_>| {
         settle(recorded, surroundings, &services.reader, &type_state).await?;
         // No rule needs a person's word: there are no creates, falls or missing organizations in it, and guards judge it as any other plan.
@@ -109,7 +114,7 @@ pub async fn undo<E: Exchange>(
 async fn find_run(state: &StateReader, name: &str) -> Result<RunRow, RunError> {
     let unknown = || RunError::RunUnknown { name: name.to_owned() };
     if name == LAST {
-        return state.last_writing_run().await?.ok_or_else(unknown);
+        return state.last_writing_run().await?.ok_or(RunError::NothingWritten);
     }
     let mut runs = state.runs_named(name).await?;
     match (runs.pop(), runs.is_empty()) {

@@ -87,7 +87,7 @@ impl Database {
         let unusable = |why: String| StateError::Unusable { place: shown.to_string(), why };
         let url = place.url(access).map_err(unusable)?;
         if let (Access::Write, Place::File(path)) = (access, place) {
-            make_private(path).map_err(|error| unusable(error.to_string()))?;
+            create_private(path).map_err(|error| unusable(error.to_string()))?;
         }
         let is_server = matches!(place, Place::Server(_));
         let options = AnyPoolOptions::new()
@@ -163,6 +163,16 @@ impl Database {
         match checked.await?.as_str() {
             "ok" => Ok(()),
             damage => Err(self.unusable_because(damage.to_owned())),
+        }
+    }
+
+    /// Lets nobody but the owner read the file, where the state is one.
+    pub(super) fn protect(&self, place: &Place<'_>) -> Result<(), StateError> {
+        match place {
+            Place::File(path) => {
+                close_to_others(path).map_err(|error| self.unusable_because(error.to_string()))
+            }
+            Place::Memory | Place::Server(_) => Ok(()),
         }
     }
 
@@ -247,21 +257,21 @@ fn waiting() -> String {
     format!("PRAGMA busy_timeout = {}", ACQUIRE_MAX.as_millis())
 }
 
-/// The state is for its owner only. What another umask or a copy left open is closed.
+/// The state is for its owner only.
 ///
 /// A file that is there is never opened: closing it would drop SQLite's locks of this process.
-fn make_private(path: &Path) -> std::io::Result<()> {
+fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
     match options.open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => close_to_others(path),
-        Err(error) => Err(error),
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 
+/// Closes to others what another umask or a copy left open. Only for what is known to be a state: any other file keeps its mode.
 #[cfg(unix)]
 fn close_to_others(path: &Path) -> std::io::Result<()> {
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(PRIVATE))

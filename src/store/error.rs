@@ -81,7 +81,7 @@ impl LeaseError {
                 "wait until the other run has finished; one that died can be taken over {} s after its last renewal",
                 LAPSES_AFTER.as_secs()
             ),
-            Self::Lapsed { .. } => "nothing more was sent; the next run writes the rest".to_owned(),
+            Self::Lapsed { .. } => "nothing more was sent; run the command again for the rest".to_owned(),
             Self::State(error) => error.hint().to_owned(),
         }
     }

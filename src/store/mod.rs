@@ -74,6 +74,7 @@ impl State {
         let database = Database::open(place, Access::Write).await?;
         database.check().await?;
         database.migrate().await?;
+        database.protect(place)?;
         Ok(Self(StateReader { database, tenant: tenant.to_owned() }))
     }
 

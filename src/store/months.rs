@@ -242,9 +242,8 @@ impl StateReader {
         let rows = async move |pool: &AnyPool| {
             sqlx::query(select).bind(signed(organization.0)).bind(from).bind(to).fetch_all(pool).await
         };
-        let rows = self.database.run(rows).await?;
-        let kept: Option<Vec<_>> = rows.iter().map(kept_answer).collect();
-        kept.ok_or_else(|| self.database.unreadable("a month's answer"))
+        // What this version cannot read is not known, and asked for again.
+        Ok(self.database.run(rows).await?.iter().filter_map(kept_answer).collect())
     }
 
     /// The answers on every window of an organization, the latest first.
@@ -263,8 +262,7 @@ impl StateReader {
                 let day = |column: &str| row.try_get::<String, _>(column).ok();
                 Some((day("from_day")?, day("to_day")?, answer(&row)?))
             };
-            let (from_day, to_day, answer) =
-                read().ok_or_else(|| self.database.unreadable("a month's answer"))?;
+            let Some((from_day, to_day, answer)) = read() else { continue };
             let is_next =
                 windows.last().is_none_or(|last| last.from_day != from_day || last.to_day != to_day);
             if is_next {

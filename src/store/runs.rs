@@ -19,6 +19,8 @@ pub struct NewRun {
     pub id: RunId,
     /// The command that it carries out.
     pub command: &'static str,
+    /// What the command is about, where that is not the scheduled time alone: a window, months, a run.
+    pub about: Option<String>,
     /// The instant that it is for.
     pub scheduled: DateTime<Utc>,
     /// When it began.
@@ -67,6 +69,8 @@ pub struct RunRow {
     pub id: RunId,
     /// The command that it carried out.
     pub command: String,
+    /// What the command was about.
+    pub about: Option<String>,
     /// The version of psasync.
     pub version: String,
     /// The instant that it was for.
@@ -88,7 +92,7 @@ pub struct RunRow {
 /// Outcomes of runs that did everything that they were to do. The answers of any other are taken up by the next run of that day.
 pub(super) const CARRIED_OUT: [&str; 2] = ["done", "degraded"];
 
-const COLUMNS: &str = "SELECT run_id, command, version, scheduled_at, started_at, finished_at, outcome, problem, counts, calls FROM runs";
+const COLUMNS: &str = "SELECT run_id, command, about, version, scheduled_at, started_at, finished_at, outcome, problem, counts, calls FROM runs";
 
 impl State {
     /// Notes that a run begins.
@@ -97,12 +101,13 @@ impl State {
     /// Where the state cannot be written.
     pub async fn begin_run(&self, run: &NewRun) -> Result<(), StateError> {
         let (id, tenant, command) = (run.id.to_string(), self.0.tenant.clone(), run.command);
+        let about = run.about.clone();
         let (scheduled, started) = (time::written(run.scheduled), time::written(run.started_at));
-        let insert = "INSERT INTO runs (run_id, tenant, command, version, scheduled_at, started_at) \
-                      VALUES ($1, $2, $3, $4, $5, $6)";
+        let insert = "INSERT INTO runs (run_id, tenant, command, version, scheduled_at, started_at, about) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7)";
         let begin = async move |pool: &AnyPool| {
             let query = sqlx::query(insert).bind(id).bind(tenant).bind(command).bind(crate::VERSION);
-            query.bind(scheduled).bind(started).execute(pool).await.map(drop)
+            query.bind(scheduled).bind(started).bind(about).execute(pool).await.map(drop)
         };
         self.0.database.run(begin).await
     }
@@ -188,6 +193,7 @@ fn run_row(row: &AnyRow) -> Option<RunRow> {
     Some(RunRow {
         id: RunId::parse(&text("run_id")?)?,
         command: text("command")?,
+        about: maybe("about")?,
         version: text("version")?,
         scheduled: time::read(&text("scheduled_at")?)?,
         started_at: time::read(&text("started_at")?)?,

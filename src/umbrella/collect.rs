@@ -11,7 +11,7 @@ use super::convert::{self, BOTNET, Census, Deployment, GroupCounts, MALWARE, Thr
 use super::fleet::Fleet;
 use super::paging::{Next, Paging, Row};
 use super::topic::{Call, Topic};
-use super::{Needs, Umbrella, activity_span, window_span, wire};
+use super::{Needs, Umbrella, activity_span, wire};
 use crate::domain::finding::Reason;
 use crate::domain::metrics::{
     CategoryRequests, Metrics, MonthAnswer, MonthMetrics, Presence, Reading, Threats, Unread,
@@ -29,13 +29,6 @@ pub(super) const IDENTITY_TYPES: &str = "identitytypes=network,roaming,anyconnec
 
 const NETWORKS: &str = "networks";
 const AGENTS: &str = "roaming agents";
-
-/// What became of requests.
-#[derive(Clone, Copy)]
-enum Verdict {
-    Allowed,
-    Blocked,
-}
 
 /// One organization, for as long as it is collected. Everything it is asked shares one token, and nothing is asked twice.
 pub struct Visit<'a, E> {
@@ -130,7 +123,7 @@ impl<E: Exchange> Visit<'_, E> {
         let (malware, botnet) = self.threats(window, known.threats).await?;
         let queries = self.kept(window, known.queries, self.queries(window), MonthAnswer::Queries).await?;
         let (allowed, blocked) =
-            (self.top_domains(window, Verdict::Allowed), self.top_domains(window, Verdict::Blocked));
+            (self.top_domains(window, Topic::TopDomains), self.top_domains(window, Topic::TopDomainsBlocked));
         Ok(MonthMetrics {
             queries,
             malware,
@@ -167,6 +160,10 @@ impl<E: Exchange> Visit<'_, E> {
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn over(&self, topic: Topic, window: Window) -> String {
+        topic.over(window, self.umbrella.top_n)
     }
 
     async fn report<T: DeserializeOwned>(&self, topic: Topic, path_and_query: &str) -> Result<T, Unread> {
@@ -265,7 +262,7 @@ impl<E: Exchange> Visit<'_, E> {
     }
 
     async fn queries(&self, window: Window) -> Result<u64, Unread> {
-        let path = format!("{}?{}", Topic::Queries.report(), window_span(window));
+        let path = self.over(Topic::Queries, window);
         let total: wire::TotalRequests = self.report(Topic::Queries, &path).await?;
         Ok(total.count.0)
     }
@@ -304,13 +301,7 @@ impl<E: Exchange> Visit<'_, E> {
     /// a later page.
     async fn threat_rows(&self, window: Window) -> Result<Vec<wire::CategorySummary>, Unread> {
         let wanted = [MALWARE.id, BOTNET.id];
-        let path = format!(
-            "{}?{}&categories={},{}&verdict=blocked",
-            Topic::Threats.report(),
-            window_span(window),
-            BOTNET.id,
-            MALWARE.id
-        );
+        let path = self.over(Topic::Threats, window);
         let mut found: Vec<wire::CategorySummary> = Vec::new();
         let paging = Paging::new(SUMMARY_ROWS, None);
         self.pages(Topic::Threats, &path, paging, |rows: Vec<wire::CategorySummary>| {
@@ -323,20 +314,13 @@ impl<E: Exchange> Visit<'_, E> {
         Ok(found)
     }
 
-    async fn top_domains(&self, window: Window, verdict: Verdict) -> Result<Vec<String>, Unread> {
-        let (topic, verdict) = match verdict {
-            Verdict::Allowed => (Topic::TopDomains, "allowed"),
-            Verdict::Blocked => (Topic::TopDomainsBlocked, "blocked"),
-        };
-        let top_n = self.umbrella.top_n;
-        let span = window_span(window);
-        let path = format!("{}?{span}&verdict={verdict}&limit={top_n}&offset=0", topic.report());
-        let rows = self.report(topic, &path).await?;
-        Ok(convert::top_domains(rows, top_n))
+    async fn top_domains(&self, window: Window, topic: Topic) -> Result<Vec<String>, Unread> {
+        let rows = self.report(topic, &self.over(topic, window)).await?;
+        Ok(convert::top_domains(rows, self.umbrella.top_n))
     }
 
     async fn top_categories(&self, window: Window) -> Result<Vec<CategoryRequests>, Unread> {
-        let path = format!("{}?{}&offset=0", Topic::TopCategories.report(), window_span(window));
+        let path = self.over(Topic::TopCategories, window);
         let rows = self.report(Topic::TopCategories, &path).await?;
         Ok(convert::top_categories(rows, self.umbrella.top_n))
     }

@@ -142,6 +142,12 @@ impl<E: Exchange> Umbrella<E> {
         }
     }
 
+    /// Path and query with which an organization is asked about a window.
+    #[must_use]
+    pub fn report_over(&self, topic: Topic, window: Window) -> String {
+        topic.over(window, self.top_n)
+    }
+
     /// The traffic so far.
     #[must_use]
     pub fn traffic(&self) -> Traffic {

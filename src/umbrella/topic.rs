@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use super::convert::{BOTNET, MALWARE};
+use super::window_span;
 use crate::domain::field::FieldId;
+use crate::domain::window::Window;
 
 /// What an organization is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +55,21 @@ impl Topic {
             Self::Threats => "/reports/v2/summaries-by-category/dns",
             Self::TopDomains | Self::TopDomainsBlocked => "/reports/v2/top-destinations/dns",
             Self::TopCategories => "/reports/v2/top-categories/dns",
+        }
+    }
+
+    /// Path and query of its report on a window. Lists that come in pages go on behind it.
+    pub(super) fn over(self, window: Window, top_n: usize) -> String {
+        let (report, span) = (self.report(), window_span(window));
+        let top = |verdict| format!("{report}?{span}&verdict={verdict}&limit={top_n}&offset=0");
+        match self {
+            Self::TopDomains => top("allowed"),
+            Self::TopDomainsBlocked => top("blocked"),
+            Self::TopCategories => format!("{report}?{span}&offset=0"),
+            Self::Threats => {
+                format!("{report}?{span}&categories={},{}&verdict=blocked", BOTNET.id, MALWARE.id)
+            }
+            Self::Queries | Self::Identities | Self::ActiveIdentities => format!("{report}?{span}"),
         }
     }
 }

@@ -181,7 +181,7 @@ fn a_company_that_is_not_mapped_is_64() {
     let services = Simulated::start(&["--fleet", "1:1"]);
     let output = services.command(&["plan", "--company", "NOBODY"]).output().unwrap();
     assert_eq!(output.status.code(), Some(64));
-    assert!(text(&output.stderr).contains("`NOBODY` is not in the mapping"));
+    assert!(text(&output.stderr).contains("the mapping has no company `NOBODY`"));
 }
 
 #[test]

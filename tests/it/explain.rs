@@ -59,14 +59,14 @@ async fn a_month_that_is_kept_names_the_run_that_read_it_and_asks_nothing() {
     assert_eq!(explanation.fields.len(), 1);
     let queries = field(&explanation, FieldId::DnsQueries);
     assert_eq!(night.count(Service::Umbrella, "total-requests"), 0);
-    let [ValueSource::Kept { report, read_at, run }] = queries.sources[..] else {
+    let [ValueSource::Kept { path_and_query, read_at, run }] = &queries.sources[..] else {
         panic!("{:?}", queries.sources)
     };
-    assert_eq!(report, "/reports/v2/total-requests/dns");
+    assert!(path_and_query.starts_with("/reports/v2/total-requests/dns?from="), "{path_and_query}");
     assert_eq!(read_at.date_naive().to_string(), "2026-03-02");
     let values: Vec<_> = queries.values.iter().map(|value| value.value.number().unwrap()).collect();
     assert_eq!(values, [28 * 1032, 28 * 1031], "the latest first");
-    assert_eq!(queries.values[0].run, run);
+    assert_eq!(queries.values[0].run, *run);
     assert_eq!(queries.desired, Desired::Set(Answer::Number(28 * 1032)));
     assert!(!queries.changes);
     let last = explanation.last_write.as_ref().unwrap();

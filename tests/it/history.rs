@@ -40,7 +40,7 @@ async fn a_run_without_an_end_is_running_while_it_has_the_lease_and_unfinished_a
     let night = two().await;
     let lease = night.take_lease().await;
     let now = night.simulation.now();
-    let run = NewRun { id: lease.run(), command: "sync", scheduled: now, started_at: now };
+    let run = NewRun { id: lease.run(), command: "sync", about: None, scheduled: now, started_at: now };
     night.state().await.begin_run(&run).await.unwrap();
     assert_eq!(outcomes(&night.past_runs().await), ["running", "done"]);
     at(&night, "2026-03-10T00:02:00Z");

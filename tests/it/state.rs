@@ -217,6 +217,32 @@ async fn every_run_is_in_the_history() {
     assert_eq!(changed.len(), 14, "{changed:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_kept_answer_that_cannot_be_read_is_asked_for_again() {
+    let night = Night::at("2026-03-10T00:00:00Z", settled()).remembering();
+    night.sync().await;
+    elsewhere(&night.state_path(), "UPDATE month_answers SET answer = '{}' WHERE report = 'queries'");
+    at(&night, "2026-03-11T00:00:00Z");
+    assert_eq!(night.sync().await.exit(), Exit::Done);
+    assert_eq!((month_reports(&night), night.count(Service::Umbrella, "total-requests")), (1, 1));
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn what_is_no_state_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let night = Night::of(acme()).remembering();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    std::fs::write(night.state_path(), "org_id,psa_id\n1,ACME\n2,BETA\n").unwrap();
+    std::fs::set_permissions(night.state_path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    night.try_sync().await.unwrap_err();
+    assert_eq!(mode(&night.state_path()), 0o644);
+    let folder = night.state_path().parent().unwrap().to_owned();
+    let (before, night) = (mode(&folder), night.set("state.path", folder.display()));
+    night.try_sync().await.unwrap_err();
+    assert_eq!(mode(&folder), before);
+}
+
 #[rstest]
 #[case::damaged(b"not a database, but long enough to be taken for one by its length alone, as files go")]
 #[tokio::test(start_paused = true)]

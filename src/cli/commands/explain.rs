@@ -19,7 +19,7 @@ pub(in crate::cli) async fn run(context: &Context, args: ExplainArgs) -> Result<
     let explained = explained.map_err(|error| ready.failure(error))?;
     printer::result(&match args.format {
         Format::Text => text::explanations(&explained),
-        Format::Json => json::v1::explanations(&explained),
+        Format::Json => json::v1::explanations(&explained, Exit::Done),
     })?;
     Ok(Exit::Done)
 }

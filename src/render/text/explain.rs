@@ -89,8 +89,8 @@ fn field(out: &mut String, explained: &ExplainedField) {
 fn from(source: &ValueSource) -> String {
     match source {
         ValueSource::Asked { path_and_query } => format!("GET {path_and_query}"),
-        ValueSource::Kept { report, read_at, run } => {
-            format!("GET {report}, kept since {} (run {run})", time(*read_at))
+        ValueSource::Kept { path_and_query, read_at, run } => {
+            format!("GET {path_and_query}, kept since {} (run {run})", time(*read_at))
         }
         ValueSource::Mapping { column } => format!("the mapping, column `{column}`"),
     }

@@ -8,7 +8,7 @@ use owo_colors::OwoColorize as _;
 use super::{heading, line, number_of, shown};
 use crate::domain::metrics::Threats;
 use crate::run::{CompanyHistory, Farewell, MonthValues, OrganizationMonths, PastAnswers, PastRun};
-use crate::store::{CallCount, Forgotten};
+use crate::store::{CallCount, Forgotten, RunRow};
 use crate::translate::ThreatCount;
 
 /// The sentence of a history without a state.
@@ -30,6 +30,11 @@ pub fn runs(runs: Option<&[PastRun]>) -> String {
     out
 }
 
+/// The command of a run, and what it was about.
+pub(super) fn command(row: &RunRow) -> String {
+    row.about.as_ref().map_or_else(|| row.command.clone(), |about| format!("{} of {about}", row.command))
+}
+
 fn past_run(out: &mut String, PastRun { row, outcome }: &PastRun) {
     let outcome = match outcome.as_str() {
         "done" => outcome.green().to_string(),
@@ -40,7 +45,7 @@ fn past_run(out: &mut String, PastRun { row, outcome }: &PastRun) {
     let took = row
         .finished_at
         .map(|finished| format!(", took {:.1} s", (finished - row.started_at).as_seconds_f64()));
-    let _ = writeln!(out, "{} {}: {outcome}", row.id.bold(), row.command);
+    let _ = writeln!(out, "{} {}: {outcome}", row.id.bold(), command(row));
     let _ = writeln!(
         out,
         "    started {}{}, for {}, version {}",

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{calls, change, counts, findings, heading, line, named, number_of};
+use super::history::command;
+use super::{calls, change, counts, findings, heading, line, number_of};
 use crate::plan::Plan;
 use crate::plan::undo::LeftAlone;
 use crate::render::NEXT_NIGHT;
@@ -45,7 +46,7 @@ pub fn undo(undone: &Undone) -> String {
 }
 
 fn title(run: &RunRow) -> String {
-    format!("run {}: {} for {}", run.id, run.command, run.scheduled.format("%Y-%m-%d %H:%M UTC"))
+    format!("run {}: {}, started {}", run.id, command(run), run.started_at.format("%Y-%m-%d %H:%M UTC"))
 }
 
 fn extent(plan: &Plan) -> String {
@@ -69,7 +70,6 @@ fn left_alone(out: &mut String, left_alone: &[LeftAlone]) {
         heading(out, "Left alone");
     }
     for (why, subjects) in subjects {
-        let subjects: Vec<_> = subjects.iter().map(String::as_str).collect();
-        let _ = writeln!(out, "  {}: {why}", named(&subjects));
+        let _ = writeln!(out, "  {}: {why}", subjects.join(", "));
     }
 }

@@ -1,11 +1,12 @@
 -- Times are texts in UTC, `2026-12-01T00:00:00.000Z`, so that they sort; days are `2026-12-01`, months `2026-12`.
 -- A tenant is a ConnectWise login company at its host. Organizations are Umbrella's. `psa_key` is what PSA IDs are matched by.
 
--- Every run that may write. Without `finished_at` it runs, or died.
+-- Every run that may write. `about` is what its command was about: a window, a run. Without `finished_at` it runs, or died.
 CREATE TABLE runs (
     run_id TEXT NOT NULL PRIMARY KEY,
     tenant TEXT NOT NULL,
     command TEXT NOT NULL,
+    about TEXT,
     version TEXT NOT NULL,
     scheduled_at TEXT NOT NULL,
     started_at TEXT NOT NULL,

@@ -1,8 +1,8 @@
-INSERT INTO runs (run_id, tenant, command, version, scheduled_at, started_at, finished_at, outcome, problem, counts, calls) VALUES
-    ('01980000-0000-7000-8000-000000000001', 'acme at api-na.myconnectwise.net', 'sync', '0.1.0', '2026-11-01T00:00:00.000Z',
+INSERT INTO runs (run_id, tenant, command, about, version, scheduled_at, started_at, finished_at, outcome, problem, counts, calls) VALUES
+    ('01980000-0000-7000-8000-000000000001', 'acme at api-na.myconnectwise.net', 'backfill', '2026-10-01 to 2026-10-31', '0.1.0', '2026-11-01T00:00:00.000Z',
         '2026-11-01T00:00:00.500Z', '2026-11-01T00:09:00.000Z', 'degraded', 'one of „two“ isn''t reachable', '{"updated":1}',
         '{"umbrella":{"requests":9,"repeated":2,"unsuccessful":1},"connectwise":{"requests":4,"repeated":0,"unsuccessful":0}}'),
-    ('01980000-0000-7000-8000-000000000002', 'acme at api-na.myconnectwise.net', 'sync', '0.1.0', '2026-11-02T00:00:00.000Z',
+    ('01980000-0000-7000-8000-000000000002', 'acme at api-na.myconnectwise.net', 'sync', NULL, '0.1.0', '2026-11-02T00:00:00.000Z',
         '2026-11-02T00:00:00.000Z', NULL, NULL, NULL, NULL, NULL);
 
 INSERT INTO writes (run_id, org_id, kind, psa_id, psa_key, company_id, record_id, state, old_answers, new_answers, noted_at) VALUES

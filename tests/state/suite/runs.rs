@@ -30,6 +30,7 @@ async fn what_a_run_came_to_comes_back_as_it_was() {
     let expected = RunRow {
         id: run.id,
         command: "sync".to_owned(),
+        about: Some("run 7".to_owned()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         scheduled: run.scheduled,
         started_at: run.started_at,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{FORMAT_VERSION, FindingRow, Span, finding, span, time, to_text};
 use crate::domain::answer::Answer;
 use crate::domain::ids::{CompanyId, OrgId, RecordId, RunId};
-use crate::run::{EarlierValue, ExplainedField, Explanation, ValueSource};
+use crate::run::{EarlierValue, Exit, ExplainedField, Explanation, ValueSource};
 use crate::translate::Desired;
 
 #[derive(Serialize)]
@@ -13,6 +13,7 @@ struct Document<'a> {
     format_version: u32,
     kind: &'static str,
     companies: Vec<Company<'a>>,
+    exit_code: u8,
 }
 
 #[derive(Serialize)]
@@ -57,7 +58,7 @@ struct Field<'a> {
 #[serde(tag = "source", rename_all = "kebab-case")]
 enum Source<'a> {
     Request { path_and_query: &'a str },
-    State { report: &'static str, read_at: String, run: RunId },
+    State { path_and_query: &'a str, read_at: String, run: RunId },
     Mapping { column: &'static str },
 }
 
@@ -70,9 +71,14 @@ struct Value<'a> {
 
 /// The report of `explain`.
 #[must_use]
-pub fn explanations(explanations: &[Explanation]) -> String {
+pub fn explanations(explanations: &[Explanation], exit: Exit) -> String {
     let companies = explanations.iter().map(company).collect();
-    to_text(&Document { format_version: FORMAT_VERSION, kind: "explanation", companies })
+    to_text(&Document {
+        format_version: FORMAT_VERSION,
+        kind: "explanation",
+        companies,
+        exit_code: exit.code(),
+    })
 }
 
 fn company(explanation: &Explanation) -> Company<'_> {
@@ -119,8 +125,8 @@ fn field(explained: &ExplainedField) -> Field<'_> {
 fn source(source: &ValueSource) -> Source<'_> {
     match source {
         ValueSource::Asked { path_and_query } => Source::Request { path_and_query },
-        ValueSource::Kept { report, read_at, run } => {
-            Source::State { report, read_at: time(*read_at), run: *run }
+        ValueSource::Kept { path_and_query, read_at, run } => {
+            Source::State { path_and_query, read_at: time(*read_at), run: *run }
         }
         ValueSource::Mapping { column } => Source::Mapping { column },
     }

@@ -22,6 +22,7 @@ struct Runs<'a> {
 struct RunRow<'a> {
     run_id: RunId,
     command: &'a str,
+    about: Option<&'a str>,
     version: &'a str,
     scheduled: String,
     started_at: String,
@@ -117,6 +118,7 @@ fn run(PastRun { row, outcome }: &PastRun) -> RunRow<'_> {
     RunRow {
         run_id: row.id,
         command: &row.command,
+        about: row.about.as_deref(),
         version: &row.version,
         scheduled: time(row.scheduled),
         started_at: time(row.started_at),

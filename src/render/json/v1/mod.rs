@@ -62,6 +62,7 @@ struct Document<'a> {
 struct Undo<'a> {
     run_id: RunId,
     command: &'a str,
+    about: Option<&'a str>,
     scheduled: String,
     recorded_as: Option<RunId>,
     left_alone: Vec<undo::LeftAloneRow<'a>>,

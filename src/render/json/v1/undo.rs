@@ -47,6 +47,7 @@ fn undo_row<'a>(of: &'a RunRow, recorded_as: Option<RunId>, left_alone: &'a [Lef
     Undo {
         run_id: of.id,
         command: &of.command,
+        about: of.about.as_deref(),
         scheduled: time(of.scheduled),
         recorded_as,
         left_alone: left_alone.iter().map(row).collect(),
