@@ -1,5 +1,7 @@
 //! How a command ends. The numbers are fixed from 1.0.
 
+use crate::store::Outcome;
+
 /// The exit codes of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -46,18 +48,18 @@ impl Exit {
         }
     }
 
-    /// How a run ended, in the history's word.
+    /// How a run ended, for the history.
     #[must_use]
-    pub fn outcome(self) -> &'static str {
+    pub fn outcome(self) -> Outcome {
         match self {
-            Self::Done | Self::Changes => "done",
-            Self::Failed => "failed",
-            Self::Degraded => "degraded",
-            Self::Refused => "refused",
-            Self::Leased => "lease-lost",
-            Self::Usage | Self::Config => "not-valid",
-            Self::Denied => "denied",
-            Self::Interrupted | Self::Terminated => "stopped",
+            Self::Done | Self::Changes => Outcome::Done,
+            Self::Failed => Outcome::Failed,
+            Self::Degraded => Outcome::Degraded,
+            Self::Refused => Outcome::Refused,
+            Self::Leased => Outcome::LeaseLost,
+            Self::Usage | Self::Config => Outcome::NotValid,
+            Self::Denied => Outcome::Denied,
+            Self::Interrupted | Self::Terminated => Outcome::Stopped,
         }
     }
 }

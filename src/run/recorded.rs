@@ -16,7 +16,9 @@ use crate::http::{Exchange, Traffic};
 use crate::permit::WritePermit;
 use crate::plan::guard::{ApprovedPlan, approve};
 use crate::plan::{Counts, Plan};
-use crate::store::{CallCount, CallCounts, Ended, Journal, Lease, NewRun, RECORDS, State, StateError};
+use crate::store::{
+    CallCount, CallCounts, Ended, Journal, Lease, NewRun, Outcome, RECORDS, State, StateError,
+};
 
 /// A run that has the lease and is in the history.
 pub(super) struct Recorded<'a> {
@@ -40,8 +42,8 @@ pub(super) struct Order<'o> {
 
 /// What the history says about a run that came to an end.
 pub(super) struct Summary {
-    /// How it ended, in one word.
-    pub(super) outcome: &'static str,
+    /// How it ended.
+    pub(super) outcome: Outcome,
     /// Why it did not end as it should.
     pub(super) problem: Option<String>,
     /// Mapping lines by bucket.

@@ -12,6 +12,7 @@ use sqlx::{AnyPool, AssertSqlSafe, Row as _};
 use super::error::{LeaseError, StateError};
 use super::lease::Lease;
 use super::runs::json;
+use super::words::words;
 use super::{State, StateReader, time};
 use crate::clock::Clock;
 use crate::domain::answer::{Alteration, Answer, Stored};
@@ -21,26 +22,6 @@ use crate::domain::record::{Record, RecordOrganization};
 
 /// Some of the 16 answers of a record.
 pub type AnswerSet = BTreeMap<FieldId, Stored>;
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum $name { $($(#[$variant_doc])* $variant,)* }
-
-        impl $name {
-            /// The word that stands for it.
-            #[must_use]
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-
-            fn parse(word: &str) -> Option<Self> {
-                [$(Self::$variant),*].into_iter().find(|one| one.word() == word)
-            }
-        }
-    };
-}
 
 words! {
     /// What a write does.

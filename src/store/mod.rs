@@ -18,6 +18,7 @@ mod lease;
 mod months;
 mod runs;
 mod time;
+mod words;
 
 use self::database::{Access, Database, newest_schema};
 
@@ -28,7 +29,7 @@ pub use self::forget::Forgotten;
 pub use self::journal::{AnswerSet, Journal, Note, Settlement, WriteKind, WriteRow, WriteState, judged};
 pub use self::lease::{HISTORY, Holder, LAPSES_AFTER, Lease, RECORDS};
 pub use self::months::{KeptAnswer, MonthMemory, MonthSettings, WindowAnswers};
-pub use self::runs::{CallCount, CallCounts, Ended, NewRun, RunRow};
+pub use self::runs::{CallCount, CallCounts, Ended, NewRun, Outcome, RunRow};
 
 /// Reads the state of one tenant. Cannot write.
 #[derive(Clone, Debug)]

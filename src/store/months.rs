@@ -11,7 +11,7 @@ use sqlx::{AnyPool, Row as _};
 
 use super::error::StateError;
 use super::journal::signed;
-use super::runs::{CARRIED_OUT, json};
+use super::runs::{Outcome, json};
 use super::{State, StateReader, time};
 use crate::clock::Clock;
 use crate::domain::field::FieldId;
@@ -285,7 +285,7 @@ fn kept_answer(row: &AnyRow) -> Option<KeptAnswer> {
         read_at: time::read(&text("read_at")?)?,
         run: RunId::parse(&text("run_id")?)?,
         settings: text("settings")?,
-        was_carried_out: outcome.is_some_and(|outcome| CARRIED_OUT.contains(&outcome.as_str())),
+        was_carried_out: outcome.and_then(|word| Outcome::parse(&word)).is_some_and(Outcome::is_carried_out),
     })
 }
 

@@ -9,8 +9,38 @@ use sqlx::{AnyPool, Row as _};
 
 use super::error::StateError;
 use super::journal::{WriteKind, WriteState};
+use super::words::words;
 use super::{State, StateReader, time};
 use crate::domain::ids::RunId;
+
+words! {
+    /// How a run ended.
+    Outcome {
+        /// It did everything.
+        Done "done",
+        /// It did everything, and some companies need a person.
+        Degraded "degraded",
+        /// A guard refused it.
+        Refused "refused",
+        /// A service or the state could not be used.
+        Failed "failed",
+        /// A service refused the credentials.
+        Denied "denied",
+        /// The configuration or the command line was wrong.
+        NotValid "not-valid",
+        /// Another run took its lease over.
+        LeaseLost "lease-lost",
+        /// It was told to stop, or its time was over.
+        Stopped "stopped",
+    }
+}
+
+impl Outcome {
+    /// Whether it did everything that it was to do. What any other run has read is taken up by the next one of that day.
+    pub(super) fn is_carried_out(self) -> bool {
+        matches!(self, Self::Done | Self::Degraded)
+    }
+}
 
 /// A run that begins.
 #[derive(Clone, Debug)]
@@ -32,8 +62,8 @@ pub struct NewRun {
 pub struct Ended {
     /// When.
     pub finished_at: DateTime<Utc>,
-    /// How, in one word.
-    pub outcome: &'static str,
+    /// How.
+    pub outcome: Outcome,
     /// Why it did not end as it should, for a person.
     pub problem: Option<String>,
     /// Mapping lines by bucket.
@@ -89,9 +119,6 @@ pub struct RunRow {
     pub calls: CallCounts,
 }
 
-/// Outcomes of runs that did everything that they were to do. The answers of any other are taken up by the next run of that day.
-pub(super) const CARRIED_OUT: [&str; 2] = ["done", "degraded"];
-
 const COLUMNS: &str = "SELECT run_id, command, about, version, scheduled_at, started_at, finished_at, outcome, problem, counts, calls FROM runs";
 
 impl State {
@@ -117,7 +144,7 @@ impl State {
     /// # Errors
     /// Where the state cannot be written.
     pub async fn finish_run(&self, id: RunId, ended: &Ended) -> Result<(), StateError> {
-        let (id, outcome, problem) = (id.to_string(), ended.outcome, ended.problem.clone());
+        let (id, outcome, problem) = (id.to_string(), ended.outcome.word(), ended.problem.clone());
         let finished = time::written(ended.finished_at);
         let (counts, calls) = (json(&ended.counts), json(&ended.calls));
         let update = "UPDATE runs SET finished_at = $2, outcome = $3, problem = $4, counts = $5, calls = $6 \

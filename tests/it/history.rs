@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use psasync::domain::field::FieldId;
 use psasync::render::{json::v1, text};
 use psasync::run::{Exit, PastRun};
-use psasync::store::StateError;
+use psasync::store::{Outcome, StateError};
 use psasync::translate::ThreatCount;
 use serde_json::{Value, json};
 
@@ -159,7 +159,7 @@ async fn after_forgetting_nothing_of_the_customer_is_in_the_file() {
     let run = night.past_runs().await[0].row.clone();
     let ended = psasync::store::Ended {
         finished_at: run.started_at,
-        outcome: "denied",
+        outcome: Outcome::Denied,
         problem: Some("record 1 of ZEBRACORP was created, but ConnectWise does not list it".into()),
         counts: run.counts,
         calls: run.calls,

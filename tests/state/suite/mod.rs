@@ -15,8 +15,8 @@ use psasync::domain::answer::Stored;
 use psasync::domain::field::FieldId;
 use psasync::domain::ids::{CompanyId, OrgId, PsaId, RunId};
 use psasync::store::{
-    AnswerSet, CallCounts, Ended, Journal, Lease, LeaseError, NewRun, Note, RECORDS, State, StateError,
-    StateReader, WriteKind,
+    AnswerSet, CallCounts, Ended, Journal, Lease, LeaseError, NewRun, Note, Outcome, RECORDS, State,
+    StateError, StateReader, WriteKind,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -82,7 +82,7 @@ pub(crate) async fn begin(state: &State, number: u8, started: &str) {
     state.begin_run(&new_run(number, started)).await.unwrap();
 }
 
-fn ended(outcome: &'static str, finished: &str) -> Ended {
+fn ended(outcome: Outcome, finished: &str) -> Ended {
     let (counts, calls) = (std::collections::BTreeMap::new(), CallCounts::default());
     Ended { finished_at: at(finished), outcome, problem: None, counts, calls }
 }

@@ -3,7 +3,7 @@ use psasync::clock::Clock;
 use psasync::domain::ids::OrgId;
 use psasync::domain::metrics::{CategoryRequests, MonthAnswer, MonthAnswers, Threats};
 use psasync::domain::window::{InitialWindow, Window};
-use psasync::store::{MonthMemory, MonthSettings, State};
+use psasync::store::{MonthMemory, MonthSettings, Outcome, State};
 use rstest::rstest;
 
 use super::{at, begin, ended, run_id};
@@ -59,7 +59,7 @@ fn every_kind() -> [MonthAnswer; 5] {
 }
 
 /// A run that remembers one answer, and ends in `outcome` unless it dies.
-async fn run_that_read(state: &State, run: u8, scheduled: &str, outcome: Option<&'static str>, queries: u64) {
+async fn run_that_read(state: &State, run: u8, scheduled: &str, outcome: Option<Outcome>, queries: u64) {
     begin(state, run, scheduled).await;
     let answer = MonthAnswer::Queries(queries);
     memory(state, run, scheduled).remember(ORGANIZATION, october(), &answer).await.unwrap();
@@ -102,19 +102,19 @@ async fn a_window_is_read_again_for_three_days_and_then_frozen(
 ) {
     let home = Home::new();
     let state = home.open().await;
-    run_that_read(&state, 1, OVER, Some("done"), 5).await;
+    run_that_read(&state, 1, OVER, Some(Outcome::Done), 5).await;
     assert_eq!(known_to(&state, scheduled).await.queries, is_known.then_some(5));
 }
 
 #[rstest]
 #[case::died(None, true)]
-#[case::failed(Some("failed"), true)]
-#[case::stopped(Some("terminated"), true)]
-#[case::done(Some("done"), false)]
-#[case::degraded(Some("degraded"), false)]
+#[case::failed(Some(Outcome::Failed), true)]
+#[case::stopped(Some(Outcome::Stopped), true)]
+#[case::done(Some(Outcome::Done), false)]
+#[case::degraded(Some(Outcome::Degraded), false)]
 #[tokio::test(start_paused = true)]
 async fn answers_of_a_run_that_did_not_come_to_its_end_are_taken_up_on_the_same_day_only(
-    #[case] outcome: Option<&'static str>,
+    #[case] outcome: Option<Outcome>,
     #[case] is_taken_up: bool,
 ) {
     let home = Home::new();
@@ -164,8 +164,8 @@ async fn what_is_read_before_the_window_is_over_is_not_kept() {
 async fn a_later_answer_replaces_an_earlier_one() {
     let home = Home::new();
     let state = home.open().await;
-    run_that_read(&state, 1, OVER, Some("done"), 5).await;
-    run_that_read(&state, 2, "2026-11-02T00:00:00Z", Some("done"), 6).await;
+    run_that_read(&state, 1, OVER, Some(Outcome::Done), 5).await;
+    run_that_read(&state, 2, "2026-11-02T00:00:00Z", Some(Outcome::Done), 6).await;
     assert_eq!(known_to(&state, SETTLED).await.queries, Some(6));
     let kept = state.reader().month_answers(ORGANIZATION, october()).await.unwrap();
     assert_eq!((kept.len(), kept[0].run), (1, run_id(2)));
@@ -175,7 +175,7 @@ async fn a_later_answer_replaces_an_earlier_one() {
 async fn asking_again_knows_nothing_and_still_keeps() {
     let home = Home::new();
     let state = home.open().await;
-    run_that_read(&state, 1, OVER, Some("done"), 5).await;
+    run_that_read(&state, 1, OVER, Some(Outcome::Done), 5).await;
     let again = memory(&state, 2, SETTLED).asking_again(true);
     assert_eq!(again.known(ORGANIZATION, october()).await.unwrap(), MonthAnswers::default());
     again.remember(ORGANIZATION, october(), &MonthAnswer::Queries(6)).await.unwrap();
@@ -203,7 +203,7 @@ async fn doubt_drops_one_window_of_one_organization() {
 async fn a_memory_that_only_reads_keeps_and_drops_nothing() {
     let home = Home::new();
     let state = home.open().await;
-    run_that_read(&state, 1, OVER, Some("done"), 5).await;
+    run_that_read(&state, 1, OVER, Some(Outcome::Done), 5).await;
     let reading = MonthMemory::reading(Some(state.reader()), at(SETTLED), settings());
     reading.remember(ORGANIZATION, october(), &MonthAnswer::Queries(6)).await.unwrap();
     reading.doubt(ORGANIZATION, october()).await.unwrap();

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use psasync::domain::ids::OrgId;
-use psasync::store::{CallCount, CallCounts, Ended, Note, RunRow, Settlement, WriteKind, WriteState};
+use psasync::store::{
+    CallCount, CallCounts, Ended, Note, Outcome, RunRow, Settlement, WriteKind, WriteState,
+};
 use rstest::rstest;
 
 use super::{at, begin, ended, new_run, note, noted, run_id};
@@ -24,8 +26,13 @@ async fn what_a_run_came_to_comes_back_as_it_was() {
     };
     let problem = Some("»Zoë's« \"report\" \\ 100 % 😀".to_owned());
     let finished_at = at("2026-11-10T00:04:00.999Z");
-    let end =
-        Ended { finished_at, outcome: "failed", problem: problem.clone(), counts: counts.clone(), calls };
+    let end = Ended {
+        finished_at,
+        outcome: Outcome::Failed,
+        problem: problem.clone(),
+        counts: counts.clone(),
+        calls,
+    };
     state.finish_run(run.id, &end).await.unwrap();
     let expected = RunRow {
         id: run.id,
@@ -94,7 +101,7 @@ async fn tenants_see_runs_of_their_own_only() {
     let (state, other) = (home.open().await, home.open_other_tenant().await);
     begin(&state, 1, "2026-11-10T00:00:00Z").await;
     begin(&other, 2, "2026-11-10T00:00:00Z").await;
-    other.finish_run(run_id(2), &ended("done", "2026-11-10T00:01:00Z")).await.unwrap();
+    other.finish_run(run_id(2), &ended(Outcome::Done, "2026-11-10T00:01:00Z")).await.unwrap();
     assert_eq!(ids(&state.reader().runs(10).await.unwrap()), [run_id(1)]);
     assert_eq!(ids(&state.reader().runs_named("0198").await.unwrap()), [run_id(1)]);
     assert_eq!(ids(&other.reader().runs(10).await.unwrap()), [run_id(2)]);

@@ -1,0 +1,24 @@
+//! Enumerations that the state spells as words.
+
+/// Makes an enumeration, and the word that stands for each of its variants.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// The word that stands for it.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+
+            pub(super) fn parse(word: &str) -> Option<Self> {
+                [$(Self::$variant),*].into_iter().find(|one| one.word() == word)
+            }
+        }
+    };
+}
+
+pub(super) use words;
