@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::RunError;
 use super::inquiry::{Inquiry, UmbrellaAnswer};
-use super::prepare::{Job, Preparation};
+use super::prepare::{Job, Memory, Preparation};
 use super::surroundings::{Surroundings, state_reader};
 use crate::connectwise::Reader;
 use crate::domain::answer::Stored;
@@ -121,8 +121,8 @@ pub async fn explain<E: Exchange>(
     field: Option<FieldId>,
 ) -> Result<Vec<Explanation>, RunError> {
     let state = state_reader(surroundings.config).await?;
-    let state = state.as_ref();
-    let preparation = Preparation { umbrella, reader, surroundings, job, state, recorded: None };
+    let memory = Memory::Reading(state.as_ref());
+    let preparation = Preparation { umbrella, reader, surroundings, job, memory };
     tokio::select! {
         () = surroundings.stop.cancelled() => Err(RunError::Stopped),
         explained = explain_lines(&preparation, field) => explained,
@@ -150,7 +150,7 @@ async fn explain_lines<E: Exchange>(
     let plan = preparation.plan(&survey, informed, findings);
     let mut explanations = Vec::new();
     for (line, answered) in plan.lines.into_iter().zip(answered) {
-        explanations.push(explanation(preparation.state, &inquiry, line, answered, field).await?);
+        explanations.push(explanation(preparation.memory.state(), &inquiry, line, answered, field).await?);
     }
     Ok(explanations)
 }

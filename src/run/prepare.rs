@@ -56,16 +56,38 @@ pub(super) struct Preparation<'a, E> {
     pub(super) reader: &'a Reader<E>,
     pub(super) surroundings: &'a Surroundings<'a>,
     pub(super) job: &'a Job,
+    pub(super) memory: Memory<'a>,
+}
+
+/// What is remembered, and whether what is learnt may be added to it.
+#[derive(Clone, Copy)]
+pub(super) enum Memory<'a> {
     /// The state as it is, if there is one.
-    pub(super) state: Option<&'a StateReader>,
-    /// What may keep what is learnt; a plan has none.
-    pub(super) recorded: Option<&'a Recorded<'a>>,
+    Reading(Option<&'a StateReader>),
+    /// The state of a run that is recorded.
+    Recording(&'a Recorded<'a>),
+}
+
+impl<'a> Memory<'a> {
+    pub(super) fn state(self) -> Option<&'a StateReader> {
+        match self {
+            Self::Reading(state) => state,
+            Self::Recording(recorded) => Some(recorded.state().reader()),
+        }
+    }
+
+    pub(super) fn recorded(self) -> Option<&'a Recorded<'a>> {
+        match self {
+            Self::Reading(_) => None,
+            Self::Recording(recorded) => Some(recorded),
+        }
+    }
 }
 
 impl<E: Exchange> Preparation<'_, E> {
     /// Makes the plan.
     pub(super) async fn prepare(&self) -> Result<Prepared, RunError> {
-        let halt = self.recorded.map_or(self.surroundings.stop, |recorded| recorded.lease().halt());
+        let halt = self.memory.recorded().map_or(self.surroundings.stop, |recorded| recorded.lease().halt());
         tokio::select! {
             () = halt.cancelled() => Err(self.why_halted()),
             prepared = self.prepare_unless_stopped() => prepared,
@@ -73,7 +95,7 @@ impl<E: Exchange> Preparation<'_, E> {
     }
 
     fn why_halted(&self) -> RunError {
-        let lapse = self.recorded.and_then(|recorded| recorded.lease().lapse());
+        let lapse = self.memory.recorded().and_then(|recorded| recorded.lease().lapse());
         lapse.map_or(RunError::Stopped, RunError::from)
     }
 
@@ -133,9 +155,10 @@ impl<E: Exchange> Preparation<'_, E> {
 
     /// What asking Umbrella about the targets of `survey` needs.
     pub(super) async fn inquiry<'i>(&'i self, survey: &'i Survey) -> Result<Inquiry<'i, E>, RunError> {
-        let Self { umbrella, surroundings, job, state, recorded, .. } = self;
-        let memory = surroundings.month_memory(*state, job.scheduled).asking_again(job.refresh_month);
-        let memory = match recorded {
+        let Self { umbrella, surroundings, job, memory: remembered, .. } = self;
+        let state = remembered.state();
+        let memory = surroundings.month_memory(state, job.scheduled).asking_again(job.refresh_month);
+        let memory = match remembered.recorded() {
             Some(recorded) => memory.keeping(recorded.state(), recorded.run(), surroundings.clock),
             None => memory,
         };

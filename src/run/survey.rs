@@ -73,7 +73,7 @@ impl<E: Exchange> Preparation<'_, E> {
         }
         let connectwise::Fleet { type_state, statuses, companies, records, mut findings } = connectwise;
         let status = self.status(&statuses)?;
-        if let Some(recorded) = self.recorded {
+        if let Some(recorded) = self.memory.recorded() {
             settle_earlier_writes(recorded, &records).await?;
         }
         let has_records = !records.is_empty();

@@ -1,7 +1,7 @@
 //! One run: plan, and carry the plan out.
 
 use super::error::RunError;
-use super::prepare::{Job, Preparation, Prepared};
+use super::prepare::{Job, Memory, Preparation, Prepared};
 use super::recorded::{Order, Recorded};
 use super::report::{Calls, Planned, Report};
 use super::services::Services;
@@ -22,8 +22,8 @@ pub async fn plan<E: Exchange>(
     job: &Job,
 ) -> Result<Planned, RunError> {
     let state = state_reader(surroundings.config).await?;
-    let state = state.as_ref();
-    let preparation = Preparation { umbrella, reader, surroundings, job, state, recorded: None };
+    let memory = Memory::Reading(state.as_ref());
+    let preparation = Preparation { umbrella, reader, surroundings, job, memory };
     let prepared = preparation.prepare().await?;
     let calls = Calls { umbrella: umbrella.traffic(), connectwise: reader.traffic() };
     let (plan, refusals) = match approve(prepared.plan, &surroundings.limits(), &job.waivers) {
@@ -46,9 +46,8 @@ pub async fn sync<E: Exchange>(
     let recorded = Recorded::begin(surroundings, job.work.command(), about, job.scheduled).await?;
     let work = async |recorded: &Recorded<'_>| {
         let (umbrella, reader) = (&services.umbrella, &services.reader);
-        let state = Some(recorded.state().reader());
-        let preparation =
-            Preparation { umbrella, reader, surroundings, job, state, recorded: Some(recorded) };
+        let memory = Memory::Recording(recorded);
+        let preparation = Preparation { umbrella, reader, surroundings, job, memory };
         let Prepared { plan, type_state, status, counts } = preparation.prepare().await?;
         recorded.state().keep_counts(job.scheduled, counts).await?;
         let (waivers, companies) = (&job.waivers, job.scope.companies());
