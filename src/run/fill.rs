@@ -1,7 +1,7 @@
 //! Fills the monthly values of organizations, without a word to ConnectWise.
 //!
-//! It is given no client of ConnectWise, and takes no lease: what it keeps is no record's. It asks only for what is not known, keeps each
-//! answer as it arrives, and can be stopped and started again at any time.
+//! It is given no client of ConnectWise, and takes the lease `history`, not the one on records, which it never writes. It asks only for
+//! what is not known, keeps each answer as it arrives, and can be stopped and started again at any time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -10,11 +10,12 @@ use chrono::{DateTime, Utc};
 use futures_util::stream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::error::RunError;
 use super::exit::Exit;
-use super::recorded::{Summary, note_end};
+use super::recorded::{Summary, begin_run, note_end};
 use super::report::{Calls, degraded};
 use super::surroundings::{Surroundings, state, state_reader};
 use super::survey::mapped;
@@ -29,7 +30,7 @@ use crate::http::{Exchange, Traffic};
 use crate::plan::Counts;
 use crate::progress::Phase;
 use crate::resolve::{Customers, Scope};
-use crate::store::{HISTORY, Lease, MonthCounts, MonthMemory, NewRun, StateError};
+use crate::store::{HISTORY, Lease, MonthMemory, NewRun, StateError};
 use crate::umbrella::{Fleet, Needs, Umbrella};
 
 /// Which months of which organizations are to be known.
@@ -153,23 +154,30 @@ pub async fn fill_history<E: Exchange>(
         scheduled: job.scheduled,
         started_at: clock.now(),
     };
-    state.begin_run(&run).await?;
-    state.keep_counts(job.scheduled, mapped_to(surroundings, job)).await?;
+    let lease = begin_run(lease, &run).await?;
+    let mapped = mapped_to(surroundings, job);
     let memory = surroundings.month_memory(None, job.scheduled).keeping(&state, id, clock);
     let visits = Visits::new(umbrella, surroundings, job, &memory, until, Reads::Missing);
-    let done = lease.kept(visits.all()).await;
+    let visits = Visits { stop: lease.halt(), ..visits };
+    let work = async {
+        state.keep_mapping(job.scheduled, mapped).await?;
+        visits.all().await
+    };
+    let done = lease.kept(work).await;
+    let done = lease.lapse().map_or(done, |lapse| Err(lapse.into()));
     let summary = Summary::of(&done, Filled::summary);
     let noted = note_end(surroundings, &state, summary, &visits.calls()).await;
     if let Err(error) = noted.and(lease.release().await) {
         warn!(%error, "the end of the run is not in the history");
     }
+    state.settle_down().await;
     done
 }
 
-/// Whose months they are, so that they can be found by company, and forgotten, when the mapping names it no longer. Nothing is counted.
-fn mapped_to(surroundings: &Surroundings<'_>, job: &FillJob) -> Vec<(OrgId, PsaId, MonthCounts)> {
+/// Whose months they are.
+fn mapped_to(surroundings: &Surroundings<'_>, job: &FillJob) -> Vec<(OrgId, PsaId)> {
     let lines = surroundings.mapping.lines.iter().filter(|line| job.scope.contains(line));
-    lines.map(|line| (line.external_id, line.psa_id.clone(), MonthCounts::default())).collect()
+    lines.map(|line| (line.external_id, line.psa_id.clone())).collect()
 }
 
 fn keeps_something(surroundings: &Surroundings<'_>) -> Result<(), RunError> {
@@ -191,6 +199,8 @@ struct Visits<'a, E> {
     surroundings: &'a Surroundings<'a>,
     job: &'a FillJob,
     memory: &'a MonthMemory<'a>,
+    /// Tells it to stop.
+    stop: &'a CancellationToken,
     until: Instant,
     reads: Reads,
     started_at: DateTime<Utc>,
@@ -207,7 +217,8 @@ impl<'a, E: Exchange> Visits<'a, E> {
         reads: Reads,
     ) -> Self {
         let (started_at, asked) = (surroundings.clock.now(), AtomicUsize::default());
-        Self { umbrella, surroundings, job, memory, until, reads, started_at, asked }
+        let stop = surroundings.stop;
+        Self { umbrella, surroundings, job, memory, stop, until, reads, started_at, asked }
     }
 
     fn calls(&self) -> Calls {
@@ -215,7 +226,7 @@ impl<'a, E: Exchange> Visits<'a, E> {
     }
 
     async fn all(&self) -> Result<Filled, RunError> {
-        let stop = self.surroundings.stop;
+        let stop = self.stop;
         let mapped = mapped(self.surroundings.mapping);
         let fleet = tokio::select! {
             () = stop.cancelled() => return Err(RunError::Stopped),

@@ -84,6 +84,18 @@ pub(super) async fn note_end(
     noted.and(state.prune(surroundings.run, ended.finished_at, keep_days).await)
 }
 
+/// Notes that the run begins that has `lease`. Where that cannot be noted, the lease is given back.
+pub(super) async fn begin_run(lease: Lease, run: &NewRun) -> Result<Lease, StateError> {
+    match lease.state().begin_run(run).await {
+        Ok(()) => Ok(lease),
+        Err(error) => {
+            // It lapses by itself where it cannot be given back either.
+            let _ = lease.release().await;
+            Err(error)
+        }
+    }
+}
+
 impl<'a> Recorded<'a> {
     /// Opens the state, takes the lease, and notes that the run begins. Nothing has been asked of either service by then.
     pub(super) async fn begin(
@@ -96,8 +108,9 @@ impl<'a> Recorded<'a> {
         let (started_at, until) = (clock.now(), Instant::now() + config.http.run_deadline);
         let state = state(surroundings.config).await?;
         let lease = Lease::acquire(&state, RECORDS, id, clock, stop).await?;
-        state.begin_run(&NewRun { id, command, about, scheduled, started_at }).await?;
-        state.speed_up().await?;
+        let run = NewRun { id, command, about, scheduled, started_at };
+        let lease = begin_run(lease, &run).await?;
+        state.speed_up().await;
         Ok(Self { surroundings, lease, started_at, until })
     }
 

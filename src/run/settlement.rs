@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use tracing::info;
 
 use super::recorded::Recorded;
-use crate::domain::answer::Alteration;
 use crate::domain::ids::CompanyId;
 use crate::domain::record::{Record, RecordOrganization};
-use crate::store::{Settlement, StateError, WriteRow, WriteState, judged};
+use crate::store::{Settlement, StateError, WriteRow, judged};
 
 /// Finds out from the records as they are what became of those writes. Decides nothing about this run: what a record should say is
 /// compared with what it says, whoever wrote it.
@@ -27,12 +26,8 @@ pub(super) async fn settle_earlier_writes(
     for write in unsettled {
         let record = record_of(&write, at_company.get(&write.company_id).map_or(&[], Vec::as_slice));
         let state = judged(&write, record);
-        let altered = record.filter(|_| state == WriteState::Done).map(|record| altered(&write, record));
-        let end = Settlement {
-            state,
-            record: record.map(|record| record.id),
-            altered: altered.unwrap_or_default(),
-        };
+        // Nothing is remembered as altered: what ConnectWise cut and what a person shortened since look alike.
+        let end = Settlement { state, record: record.map(|record| record.id), altered: Vec::new() };
         recorded.state().settle(write.run, write.organization, write.kind, &end).await?;
         info!(
             company = write.psa_id,
@@ -43,15 +38,6 @@ pub(super) async fn settle_earlier_writes(
         );
     }
     Ok(())
-}
-
-/// What arrived otherwise than it was sent, and counts as equal from then on.
-fn altered(write: &WriteRow, record: &Record) -> Vec<Alteration> {
-    let alterations = write.changes().filter_map(|(field, _, sent)| {
-        let stored = &record.answers[field];
-        (stored != sent).then(|| Alteration { field, sent: sent.clone(), stored: stored.clone() })
-    });
-    alterations.collect()
 }
 
 /// The record that the write was about; for a create, the one that says it is the organization's.

@@ -73,6 +73,33 @@ impl State {
     }
 }
 
+impl State {
+    /// Keeps whose organizations they are, so that what is kept of them can be found by company when the mapping names it no longer.
+    ///
+    /// # Errors
+    /// Where the state cannot be written.
+    pub async fn keep_mapping(
+        &self,
+        scheduled: DateTime<Utc>,
+        mapped: Vec<(OrgId, PsaId)>,
+    ) -> Result<(), StateError> {
+        // Older than every run, so that no count is ever kept out by it.
+        let insert = "INSERT INTO month_counts (tenant, org_id, month, psa_id, psa_key, scheduled_at) VALUES ($1, $2, $3, $4, $5, '') \
+                      ON CONFLICT (tenant, org_id, month) DO UPDATE SET psa_id = EXCLUDED.psa_id, psa_key = EXCLUDED.psa_key";
+        let (tenant, month) = (self.0.tenant.clone(), month_of(scheduled));
+        let keep = async move |pool: &AnyPool| {
+            let mut transaction = pool.begin().await?;
+            for (organization, psa_id) in mapped {
+                let query = sqlx::query(insert).bind(&tenant).bind(signed(organization.0)).bind(&month);
+                let query = query.bind(psa_id.as_str().to_owned()).bind(psa_id.key());
+                query.execute(&mut *transaction).await?;
+            }
+            transaction.commit().await
+        };
+        self.0.database.run(keep).await
+    }
+}
+
 impl StateReader {
     /// An organization's counts by month, `2026-11`, the latest first.
     ///

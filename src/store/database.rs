@@ -179,9 +179,41 @@ impl Database {
     /// SQLite notes what is written in a log of its own until [`settle_down`](Self::settle_down): a run writes thousands of times, and
     /// would otherwise wait for the disk after each. A process that dies loses nothing; a machine that dies loses the last moments.
     ///
-    /// Where the file system cannot do it, everything stays as it is.
-    pub(super) async fn speed_up(&self) -> Result<(), StateError> {
-        self.on_sqlite("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL".to_owned()).await
+    /// Where that cannot be had, everything stays as it is: it only takes longer.
+    pub(super) async fn speed_up(&self) {
+        let logged = self.run(async |pool| {
+            let mut connection = pool.acquire().await?;
+            if connection.backend_name() != SQLITE {
+                return Ok(());
+            }
+            let mode: String =
+                sqlx::query_scalar("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await?;
+            if mode == "wal" {
+                sqlx::raw_sql("PRAGMA synchronous = NORMAL").execute(&mut *connection).await?;
+            }
+            Ok(())
+        });
+        if let Err(error) = logged.await {
+            debug!(%error, "the state is written without a log of its own");
+        }
+    }
+
+    /// Empties SQLite's log, which may hold what was removed from the file.
+    pub(super) async fn empty_log(&self) -> Result<(), StateError> {
+        let emptied = self.run(async |pool| {
+            let mut connection = pool.acquire().await?;
+            if connection.backend_name() != SQLITE {
+                return Ok(0);
+            }
+            let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+            sqlx::query_scalar::<_, i64>(checkpoint).fetch_one(&mut *connection).await
+        });
+        match emptied.await? {
+            0 => Ok(()),
+            _ => {
+                Err(self.unusable_because("it is in use, and its log still has what was removed".to_owned()))
+            }
+        }
     }
 
     /// Brings everything into the one file, which can then be read on a read-only file system, and leaves nothing beside it.

@@ -99,7 +99,7 @@ impl State {
         };
         let forgotten = self.0.database.run(forget).await?;
         // What is removed shall not stay in a log that a dead run left either.
-        self.0.database.settle_down().await;
+        self.0.database.empty_log().await?;
         Ok(forgotten)
     }
 }

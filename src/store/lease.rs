@@ -26,6 +26,8 @@ pub const LAPSES_AFTER: Duration = Duration::from_secs(60);
 /// How long after its last renewal the run that has it sends nothing more.
 const TRUSTED_FOR: Duration = Duration::from_secs(50);
 const RENEWED_EVERY: Duration = Duration::from_secs(15);
+/// What was renewed further in the future than this was renewed by a clock that is set right by now, and keeps nobody out.
+const CLOCKS_APART_MAX: TimeDelta = TimeDelta::hours(1);
 
 /// The right to do what no other run may do meanwhile. It lapses unless it is [kept](Self::kept).
 #[derive(Debug)]
@@ -56,7 +58,13 @@ impl Lease {
                 Some(holder) => return Err(holder.held(name, now)),
                 // It was given back in between.
                 None if state.take_lease(name, run, now).await? => {}
-                None => return Err(LeaseError::Held { name, run: String::new(), renewed_seconds_ago: 0 }),
+                None => {
+                    return Err(LeaseError::Held {
+                        name,
+                        run: "a run that just ended".to_owned(),
+                        renewed_seconds_ago: 0,
+                    });
+                }
             }
         }
         Ok(Self {
@@ -173,8 +181,7 @@ impl State {
     ) -> Result<bool, StateError> {
         let (tenant, run) = (self.0.tenant.clone(), run.to_string());
         let lifetime = TimeDelta::from_std(LAPSES_AFTER).unwrap_or_default();
-        // What was renewed in the future was renewed by a clock that is set right by now.
-        let (lapsed, impossible) = (time::written(now - lifetime), time::written(now + lifetime));
+        let (lapsed, impossible) = (time::written(now - lifetime), time::written(now + CLOCKS_APART_MAX));
         let now = time::written(now);
         let upsert = "INSERT INTO leases (tenant, name, run_id, renewed_at) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (tenant, name) DO UPDATE SET run_id = EXCLUDED.run_id, renewed_at = EXCLUDED.renewed_at \
@@ -203,7 +210,7 @@ impl Holder {
     /// Whether nobody may take the lease over yet.
     #[must_use]
     pub fn is_live(&self, now: DateTime<Utc>) -> bool {
-        (self.renewed_at - LAPSES_AFTER..=self.renewed_at + LAPSES_AFTER).contains(&now)
+        (self.renewed_at - CLOCKS_APART_MAX..=self.renewed_at + LAPSES_AFTER).contains(&now)
     }
 
     fn held(self, name: &'static str, now: DateTime<Utc>) -> LeaseError {

@@ -80,11 +80,8 @@ impl State {
     }
 
     /// Prepares for a run that writes a lot. Ends with [`settle_down`](Self::settle_down).
-    ///
-    /// # Errors
-    /// Where the state cannot be written.
-    pub async fn speed_up(&self) -> Result<(), StateError> {
-        self.0.database.speed_up().await
+    pub async fn speed_up(&self) {
+        self.0.database.speed_up().await;
     }
 
     /// Leaves the state as one file, where it is a file and nobody else uses it.

@@ -218,3 +218,28 @@ async fn nothing_is_forgotten_while_a_history_is_filled() {
     lease.release().await.unwrap();
     assert!(night.forget_company("ACME").await.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_filling_whose_lease_was_taken_over_stops() {
+    let night =
+        Night::of(two()).remembering().with_fault("slow(20000)@umbrella:/reports/v2/top-categories**");
+    let path = night.state_path();
+    let mut is_taken = false;
+    night.before_each(move |request| {
+        if request.uri().path().ends_with("top-categories/dns") && !std::mem::replace(&mut is_taken, true) {
+            crate::state::steal_lease(&path);
+        }
+    });
+    assert_eq!(night.try_history(MONTHS, false).await.unwrap_err().exit(), Exit::Leased);
+    assert!(month_reports(&night) < 30, "it went on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filling_keeps_no_count_of_an_earlier_night_out() {
+    let night = Night::at("2026-03-01T00:10:00Z", two()).remembering();
+    night.fill_history("2025-12").await;
+    let night = night.scheduled_for("2026-03-01T00:00:00Z");
+    night.sync().await;
+    let counts = night.state().await.reader().month_counts(OrgId(101)).await.unwrap();
+    assert_eq!((counts[0].0.as_str(), counts[0].1.seats), ("2026-02", Some(40)));
+}

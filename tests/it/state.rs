@@ -375,7 +375,7 @@ async fn a_state_that_fails_while_writes_are_in_flight_ends_the_run_when_they_ar
 }
 
 /// As another machine does that takes the lease over. From a thread of its own, because the hook of a request cannot wait.
-fn steal_lease(path: &Path) {
+pub(crate) fn steal_lease(path: &Path) {
     elsewhere(path, "UPDATE leases SET run_id = 'another'");
 }
 
