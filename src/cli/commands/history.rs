@@ -55,6 +55,9 @@ async fn forget_company(context: &Context, args: &ForgetArgs) -> Result<Exit, Fa
                 Consent::Given => Some(forget(&surroundings, farewell).await?),
                 Consent::Refused => {
                     printer::note("nothing was removed");
+                    if args.format == Format::Json {
+                        printer::result(&v1::forgotten(&args.company, None))?;
+                    }
                     return Ok(ready.exit(Exit::Done, true));
                 }
                 Consent::Unasked => {
