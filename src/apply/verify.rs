@@ -100,23 +100,14 @@ fn is_same_day(stored: &Stored, sent: &Answer) -> bool {
 mod tests {
     use super::*;
     use crate::domain::ids::{OrgId, PsaId, RecordId};
-    use crate::domain::mapping::{LineState, Source};
+    use crate::domain::mapping::Source;
 
     fn reasons(sent: &str, stored: &str) -> Vec<Reason> {
         reasons_of(Answer::Text(sent.into()), stored)
     }
 
     fn reasons_of(sent: Answer, stored: &str) -> Vec<Reason> {
-        let line = MappingLine {
-            source: Source::Umbrella,
-            external_id: OrgId(1),
-            psa_id: PsaId::new("ACME").unwrap(),
-            state: LineState::Active,
-            accept: Vec::new(),
-            package: None,
-            seats: None,
-            name: None,
-        };
+        let line = MappingLine::new(Source::Umbrella, OrgId(1), PsaId::new("ACME").unwrap());
         let mut content = Content::from_fn(|_| None);
         content[FieldId::AgentsInactive] = Some(sent);
         let mut answers = FieldMap::from_fn(|_| Stored::EMPTY);

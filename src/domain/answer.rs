@@ -136,6 +136,14 @@ pub struct Alteration {
     pub stored: Stored,
 }
 
+impl Alteration {
+    /// Whether it is why the field says `stored` after `sent` was sent.
+    #[must_use]
+    pub fn explains(&self, field: FieldId, sent: &Stored, stored: &Stored) -> bool {
+        self.field == field && self.sent == *sent && self.stored == *stored
+    }
+}
+
 /// `007`, `7.` and `7.00` are `7`; anything that is not a whole number is `None`.
 fn whole_number(text: &str) -> Option<String> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));

@@ -56,6 +56,21 @@ pub struct MappingLine {
 }
 
 impl MappingLine {
+    /// A line that names an organization and a company, and nothing else.
+    #[must_use]
+    pub fn new(source: Source, external_id: OrgId, psa_id: PsaId) -> Self {
+        Self {
+            source,
+            external_id,
+            psa_id,
+            state: LineState::Active,
+            accept: Vec::new(),
+            package: None,
+            seats: None,
+            name: None,
+        }
+    }
+
     /// A finding about this line's company, with the severity that the line gives it.
     #[must_use]
     pub fn finding(&self, reason: Reason, sentence: impl Into<String>) -> Finding {

@@ -134,9 +134,10 @@ fn changes(
 
 /// Whether the record says it already, as far as ConnectWise can store it.
 fn is_said(field: FieldId, stored: &Stored, desired: &Answer, altered: &[Alteration]) -> bool {
-    let is_known =
-        |known: &Alteration| known.field == field && known.stored == *stored && known.sent.says(desired);
-    stored.says(desired) || stored.is_lossy_form_of(desired) || altered.iter().any(is_known)
+    let sent = Stored::from(desired);
+    *stored == sent
+        || stored.is_lossy_form_of(desired)
+        || altered.iter().any(|known| known.explains(field, &sent, stored))
 }
 
 /// The fields whose questions take an answer. One that is missing is created first, by a run that creates.

@@ -202,9 +202,7 @@ fn is_still_ours(
     if stored == old {
         return Err("it says again what it said before".to_owned());
     }
-    let is_known =
-        |known: &Alteration| known.field == *field && known.sent == *new && known.stored == *stored;
-    if stored == new || altered.iter().any(is_known) {
+    if stored == new || altered.iter().any(|known| known.explains(*field, new, stored)) {
         return Ok(());
     }
     let is_its = |later: &&LaterAnswer| later.field == *field && later.new == *stored;
@@ -230,7 +228,7 @@ mod tests {
     use super::*;
     use crate::domain::field::FieldMap;
     use crate::domain::ids::QuestionId;
-    use crate::domain::mapping::{LineState, Source};
+    use crate::domain::mapping::Source;
 
     const COMPANY: CompanyId = CompanyId(11);
     const RECORD: RecordId = RecordId(1);
@@ -240,16 +238,7 @@ mod tests {
         let change =
             |field, old: &str, new: &str| PastChange { field, old: Stored::new(old), new: Stored::new(new) };
         PastWrite {
-            line: MappingLine {
-                source: Source::Umbrella,
-                external_id: OrgId(101),
-                psa_id: PsaId::new("ACME").unwrap(),
-                state: LineState::Active,
-                accept: Vec::new(),
-                package: None,
-                seats: None,
-                name: None,
-            },
+            line: MappingLine::new(Source::Umbrella, OrgId(101), PsaId::new("ACME").unwrap()),
             company_id: COMPANY,
             record: Some(RECORD),
             deed: Deed::Updated,

@@ -47,13 +47,12 @@ impl Scope {
         }
     }
 
-    /// Whether the line is one of them.
-    #[must_use]
-    pub fn contains(&self, line: &MappingLine) -> bool {
-        match self {
+    /// Its lines of the mapping.
+    pub fn lines<'m>(&self, mapping: &'m Mapping) -> impl Iterator<Item = &'m MappingLine> {
+        mapping.lines.iter().filter(|line| match self {
             Self::Fleet => true,
             Self::Companies(keys) => keys.contains(&line.psa_id.key()),
-        }
+        })
     }
 }
 
@@ -137,8 +136,7 @@ pub fn resolve(known: Known<'_>, request: &Request<'_>) -> Resolution {
         type_has_password: known.type_has_password,
         request,
     };
-    let mut lines: Vec<_> =
-        known.mapping.lines.iter().filter(|line| request.scope.contains(line)).cloned().collect();
+    let mut lines: Vec<_> = request.scope.lines(known.mapping).cloned().collect();
     lines.sort_by_cached_key(|line| (line.psa_id.key(), line.external_id, line.psa_id.clone()));
     let lines = lines.into_iter().map(|line| resolver.line(line)).collect();
     Resolution { lines, unmapped }

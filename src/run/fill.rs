@@ -47,9 +47,13 @@ pub struct FillJob {
 impl FillJob {
     /// The months, for the history.
     fn about(&self) -> String {
-        let name = |window: &Window| window.month_name().unwrap_or_else(|| window.to_string());
-        self.months.iter().map(name).collect::<Vec<_>>().join(" ")
+        self.months.iter().map(|&window| name(window)).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// What a person calls the month.
+fn name(window: Window) -> String {
+    window.month_name().unwrap_or_else(|| window.to_string())
 }
 
 /// What is known of those months.
@@ -129,7 +133,7 @@ pub async fn plan_fill<E: Exchange>(
     let until = Instant::now() + surroundings.config.http.run_deadline;
     let state = state_reader(surroundings.config).await?;
     let memory = surroundings.month_memory(state.as_ref(), job.scheduled);
-    let visits = Visits::new(umbrella, surroundings, job, &memory, until, Reads::Nothing);
+    let visits = Visits::new(umbrella, surroundings, job, &memory, surroundings.stop, until, Reads::Nothing);
     visits.all().await
 }
 
@@ -157,8 +161,7 @@ pub async fn fill_history<E: Exchange>(
     let lease = begin_run(lease, &run).await?;
     let mapped = mapped_to(surroundings, job);
     let memory = surroundings.month_memory(None, job.scheduled).keeping(&state, id, clock);
-    let visits = Visits::new(umbrella, surroundings, job, &memory, until, Reads::Missing);
-    let visits = Visits { stop: lease.halt(), ..visits };
+    let visits = Visits::new(umbrella, surroundings, job, &memory, lease.halt(), until, Reads::Missing);
     let work = async {
         state.keep_mapping(job.scheduled, mapped).await?;
         visits.all().await
@@ -176,7 +179,7 @@ pub async fn fill_history<E: Exchange>(
 
 /// Whose months they are.
 fn mapped_to(surroundings: &Surroundings<'_>, job: &FillJob) -> Vec<(OrgId, PsaId)> {
-    let lines = surroundings.mapping.lines.iter().filter(|line| job.scope.contains(line));
+    let lines = job.scope.lines(surroundings.mapping);
     lines.map(|line| (line.external_id, line.psa_id.clone())).collect()
 }
 
@@ -213,11 +216,11 @@ impl<'a, E: Exchange> Visits<'a, E> {
         surroundings: &'a Surroundings<'a>,
         job: &'a FillJob,
         memory: &'a MonthMemory<'a>,
+        stop: &'a CancellationToken,
         until: Instant,
         reads: Reads,
     ) -> Self {
         let (started_at, asked) = (surroundings.clock.now(), AtomicUsize::default());
-        let stop = surroundings.stop;
         Self { umbrella, surroundings, job, memory, stop, until, reads, started_at, asked }
     }
 
@@ -250,7 +253,10 @@ impl<'a, E: Exchange> Visits<'a, E> {
         findings
             .sort_by(|a, b| (&a.subject, a.reason, &a.sentence).cmp(&(&b.subject, b.reason, &b.sentence)));
         // By what is kept: a run that is stopped within an organization has read a part of it.
-        let read = self.known(&ids).await?.saturating_sub(known);
+        let read = match self.reads {
+            Reads::Nothing => 0,
+            Reads::Missing => self.known(&ids).await?.saturating_sub(known),
+        };
         Ok(Filled {
             scheduled: self.job.scheduled,
             months: self.job.months.clone(),
@@ -282,7 +288,7 @@ impl<'a, E: Exchange> Visits<'a, E> {
     fn targets<'f>(&self, fleet: &'f Fleet) -> (Vec<(&'a MappingLine, &'f Organization)>, Vec<Finding>) {
         let customers = Customers::new(&fleet.customers);
         let (mut targets, mut findings, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for line in self.surroundings.mapping.lines.iter().filter(|line| self.job.scope.contains(line)) {
+        for line in self.job.scope.lines(self.surroundings.mapping) {
             match customers.of(line) {
                 Ok(organization) if seen.insert(organization.id) => targets.push((line, organization)),
                 Ok(_) => {}
@@ -332,7 +338,7 @@ struct Unread(BTreeMap<(Reason, String), Vec<String>>);
 
 impl Unread {
     fn add(&mut self, window: Window, month: &MonthMetrics) {
-        let name = window.month_name().unwrap_or_else(|| window.to_string());
+        let name = name(window);
         for unread in month.unread_because() {
             let months = self.0.entry((unread.reason, unread.sentence.clone())).or_default();
             if months.last() != Some(&name) {

@@ -194,15 +194,9 @@ async fn later(state: &StateReader, row: &WriteRow) -> Result<Vec<LaterAnswer>, 
 /// who asks for the old answers pauses the line first, so that the next night does not write over them.
 fn line(mapping: &Mapping, psa_id: PsaId, organization: OrgId) -> MappingLine {
     let is_it = |line: &&MappingLine| line.external_id == organization && line.psa_id.key() == psa_id.key();
-    mapping.lines.iter().find(is_it).cloned().unwrap_or(MappingLine {
-        source: Source::Umbrella,
-        external_id: organization,
-        psa_id,
+    mapping.lines.iter().find(is_it).cloned().unwrap_or_else(|| MappingLine {
         state: LineState::Ended,
-        accept: Vec::new(),
-        package: None,
-        seats: None,
-        name: None,
+        ..MappingLine::new(Source::Umbrella, organization, psa_id)
     })
 }
 

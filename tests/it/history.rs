@@ -9,6 +9,7 @@ use psasync::translate::ThreatCount;
 use serde_json::{Value, json};
 
 use crate::customers::{acme, old_answers, record, settled, with_customers};
+use crate::rendering::without_numbers;
 use crate::simulated::Night;
 
 fn at(night: &Night, now: &str) {
@@ -260,14 +261,9 @@ fn plain(rendered: &str) -> String {
     for line in anstream::adapter::strip_str(rendered).to_string().lines() {
         let key = line.trim_start();
         let is_calls = ["requests:", "\"requests\"", "\"repeated\"", "\"unsuccessful\"", "In the history"];
-        let mut line: String = line.split_inclusive([' ', '"']).map(without_id).collect();
-        if is_calls.iter().any(|begin| key.starts_with(begin)) {
-            line = line.replace(|c: char| c.is_ascii_digit(), "#");
-            while line.contains("##") {
-                line = line.replace("##", "#");
-            }
-        }
-        plain += &line;
+        let line: String = line.split_inclusive([' ', '"']).map(without_id).collect();
+        let is_about_calls = is_calls.iter().any(|begin| key.starts_with(begin));
+        plain += &if is_about_calls { without_numbers(&line) } else { line };
         plain.push('\n');
     }
     plain

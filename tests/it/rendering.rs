@@ -49,17 +49,19 @@ pub(crate) fn plain(rendered: &str) -> String {
     for line in anstream::adapter::strip_str(rendered).to_string().lines() {
         is_about_calls = (is_about_calls || line == "  \"calls\": {") && line != "  },";
         let is_time = line.starts_with("Requests:") || line.contains("\"finished_at\"");
-        let mut line = line.to_owned();
-        if is_about_calls || is_time {
-            line = line.replace(|c: char| c.is_ascii_digit(), "#");
-            while line.contains("##") {
-                line = line.replace("##", "#");
-            }
-        }
-        plain += &line;
+        plain += &if is_about_calls || is_time { without_numbers(line) } else { line.to_owned() };
         plain.push('\n');
     }
     plain
+}
+
+/// With `#` in place of each number.
+pub(crate) fn without_numbers(line: &str) -> String {
+    let mut line = line.replace(|c: char| c.is_ascii_digit(), "#");
+    while line.contains("##") {
+        line = line.replace("##", "#");
+    }
+    line
 }
 
 #[tokio::test(start_paused = true)]

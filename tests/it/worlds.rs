@@ -4,7 +4,7 @@ use psasync::domain::answer::Stored;
 use psasync::domain::company::{Company, ConfigurationStatus};
 use psasync::domain::field::{FieldId, FieldMap};
 use psasync::domain::ids::{CompanyId, OrgId, PsaId, QuestionId, RecordId, StatusId};
-use psasync::domain::mapping::{LineState, Mapping, MappingLine, Source};
+use psasync::domain::mapping::{Mapping, MappingLine, Source};
 use psasync::domain::metrics::{Metrics, MonthMetrics, Presence, Reading, Threats};
 use psasync::domain::organization::Organization;
 use psasync::domain::question::{QuestionMap, QuestionMatch};
@@ -18,16 +18,7 @@ pub(crate) const FORMAT: Format =
     Format { top_n: 10, threat_count: ThreatCount::Sites, answer_chars_max: 1000 };
 
 pub(crate) fn line(org_id: u64, psa_id: &str) -> MappingLine {
-    MappingLine {
-        source: Source::Umbrella,
-        external_id: OrgId(org_id),
-        psa_id: PsaId::new(psa_id).unwrap(),
-        state: LineState::Active,
-        accept: Vec::new(),
-        package: None,
-        seats: None,
-        name: None,
-    }
+    MappingLine::new(Source::Umbrella, OrgId(org_id), PsaId::new(psa_id).unwrap())
 }
 
 pub(crate) fn mapping(lines: impl IntoIterator<Item = MappingLine>) -> Mapping {
