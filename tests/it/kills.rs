@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use psasync::domain::ids::OrgId;
-use psasync::domain::metrics::MonthAnswers;
 use psasync::run::Exit;
 use psasync::store::WriteState;
 use rstest::rstest;
@@ -13,6 +12,7 @@ use simulator::world::Question;
 use simulator::{Service, World};
 
 use crate::customers::{record, with_customers};
+use crate::reports;
 use crate::simulated::{Death, Night};
 
 const MONTH_TURN: &str = "2026-04-01T00:00:00Z";
@@ -47,20 +47,7 @@ fn answers(night: &Night) -> BTreeMap<&'static str, BTreeMap<String, Value>> {
 
 /// The reports on months that were asked for, each with its organization.
 fn asked(night: &Night) -> Vec<(u64, &'static str)> {
-    let report = |path: &str, verdict: Option<String>| match path.trim_start_matches("/reports/v2/") {
-        "total-requests/dns" => Some("queries"),
-        "summaries-by-category/dns" => Some("threats"),
-        "top-destinations/dns" if verdict.as_deref() == Some("allowed") => Some("allowed"),
-        "top-destinations/dns" => Some("blocked"),
-        "top-categories/dns" => Some("categories"),
-        _ => None,
-    };
-    let log = night.log(Service::Umbrella).into_iter();
-    log.filter_map(|logged| {
-        let report = report(&logged.path, logged.parameter("verdict"))?;
-        Some((logged.organization.unwrap().cast_unsigned(), report))
-    })
-    .collect()
+    night.log(Service::Umbrella).iter().filter_map(reports::asked).collect()
 }
 
 /// The reports on months that the state has.
@@ -69,18 +56,7 @@ async fn stored(night: &Night) -> BTreeSet<(u64, &'static str)> {
     let mut stored = BTreeSet::new();
     for organization in 101..=103 {
         for window in state.reader().windows(OrgId(organization)).await.unwrap() {
-            let MonthAnswers { queries, threats, top_domains, top_domains_blocked, top_categories } =
-                window.answers;
-            let known = [
-                ("queries", queries.is_some()),
-                ("threats", threats.is_some()),
-                ("allowed", top_domains.is_some()),
-                ("blocked", top_domains_blocked.is_some()),
-                ("categories", top_categories.is_some()),
-            ];
-            stored.extend(
-                known.iter().filter(|(_, is_known)| *is_known).map(|(name, _)| (organization, *name)),
-            );
+            stored.extend(reports::known(&window.answers).map(|report| (organization, report)));
         }
     }
     stored

@@ -16,6 +16,7 @@ mod openapi;
 mod planning;
 mod reasons;
 mod rendering;
+mod reports;
 mod resolving;
 mod simulated;
 mod state;

@@ -18,7 +18,6 @@ use chrono::{DateTime, Datelike as _, Days, NaiveTime, Utc};
 use psasync::clock::Clock;
 use psasync::config;
 use psasync::domain::ids::OrgId;
-use psasync::domain::metrics::MonthAnswers;
 use psasync::store::{State, WriteState};
 use serde_json::Value;
 use simulator::world::{Configuration, MappingLine};
@@ -26,6 +25,9 @@ use simulator::{Limits, Settings, Simulation, World};
 use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+
+#[path = "../it/reports.rs"]
+mod reports;
 
 const ORGANIZATIONS: usize = 200;
 /// How many kill points the night is divided by.
@@ -161,20 +163,7 @@ impl Night {
 
     /// The reports on months that were asked for, as often as they were.
     fn asked(&self) -> Vec<(u64, &'static str)> {
-        let log = self.simulation.log().into_iter();
-        log.filter_map(|logged| {
-            let verdict = logged.parameter("verdict");
-            let report = match logged.path.trim_start_matches("/reports/v2/") {
-                "total-requests/dns" => "queries",
-                "summaries-by-category/dns" => "threats",
-                "top-destinations/dns" if verdict.as_deref() == Some("allowed") => "allowed",
-                "top-destinations/dns" => "blocked",
-                "top-categories/dns" => "categories",
-                _ => return None,
-            };
-            Some((logged.organization?.cast_unsigned(), report))
-        })
-        .collect()
+        self.simulation.log().iter().filter_map(reports::asked).collect()
     }
 
     /// The reports on the month before `scheduled` that the state has.
@@ -190,17 +179,8 @@ impl Night {
             let windows = state.reader().windows(OrgId(organization)).await.unwrap();
             let month =
                 windows.into_iter().find(|window| window.to_day == scheduled.date_naive().to_string());
-            let MonthAnswers { queries, threats, top_domains, top_domains_blocked, top_categories } =
-                month.unwrap_or_default().answers;
-            let known = [
-                ("queries", queries.is_some()),
-                ("threats", threats.is_some()),
-                ("allowed", top_domains.is_some()),
-                ("blocked", top_domains_blocked.is_some()),
-                ("categories", top_categories.is_some()),
-            ];
-            let known = known.into_iter().filter(|(_, is_known)| *is_known);
-            stored.extend(known.map(|(report, _)| (organization, report)));
+            let known = month.iter().flat_map(|month| reports::known(&month.answers));
+            stored.extend(known.map(|report| (organization, report)));
         }
         stored
     }
