@@ -12,8 +12,9 @@ use simulator::world::Question;
 use simulator::{Service, World};
 
 use crate::customers::{record, with_customers};
+use crate::network::Death;
 use crate::reports;
-use crate::simulated::{Death, Night};
+use crate::simulated::Night;
 
 const MONTH_TURN: &str = "2026-04-01T00:00:00Z";
 const PSA_IDS: [&str; 3] = ["ACME", "BETA", "GAMMA"];

@@ -12,6 +12,7 @@ mod guards;
 mod history;
 mod kills;
 mod matching;
+mod network;
 mod openapi;
 mod planning;
 mod reasons;

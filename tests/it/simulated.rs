@@ -7,13 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::sync::{Arc, MutexGuard};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt as _, Full};
 use psasync::clock::Clock;
 use psasync::config::{self, mapping_file};
 use psasync::domain::field::FieldId;
@@ -23,7 +21,6 @@ use psasync::domain::mapping::Mapping;
 use psasync::domain::waiver::{Rule, Waivers};
 use psasync::domain::window::Window;
 use psasync::domain::work::Work;
-use psasync::http::{Exchange, ExchangeError};
 use psasync::plan::LinePlan;
 use psasync::progress::Unwatched;
 use psasync::resolve::Scope;
@@ -36,101 +33,15 @@ use psasync::run::{
 use psasync::store::{Forgotten, Lease, RECORDS, State};
 use serde_json::Value;
 use simulator::world::Configuration;
-use simulator::{Fault, Logged, Service, Settings, Severed, Simulation, World};
+use simulator::{Fault, Logged, Service, Settings, Simulation, World};
 use tempfile::TempDir;
-use tokio::sync::Notify;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
+
+use crate::network::{Death, Instead, Network};
 
 /// The type that psasync writes unless it is told otherwise.
 pub(crate) const TYPE: &str = "OpenDNS_Umbrella";
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
 const SEED: u64 = 7;
-
-/// An answer in place of a service's, or nothing.
-type Instead = Option<Result<Response<Bytes>, ExchangeError>>;
-type Hook = Box<dyn FnMut(&Request<Bytes>) -> Instead + Send>;
-type Alteration = Box<dyn FnMut(&Request<Bytes>, Response<Bytes>) -> Response<Bytes> + Send>;
-
-/// Brings requests to the simulated services by their host, and remembers where each of them went.
-pub(crate) struct Network {
-    simulation: Simulation,
-    sent: Mutex<Vec<Request<Bytes>>>,
-    hook: Mutex<Option<Hook>>,
-    alteration: Mutex<Option<Alteration>>,
-    death: Mutex<Option<Death>>,
-    killed: Notify,
-}
-
-/// The request at which the process that sends it is killed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Death {
-    /// How many requests go before it.
-    pub(crate) after: usize,
-    /// Whether the service still carries it out.
-    pub(crate) arrives: bool,
-}
-
-impl Network {
-    /// Whether the process dies with this request, and whether the request still arrives.
-    fn dies(&self) -> Option<bool> {
-        let mut death = self.death.lock().unwrap();
-        let Death { after, arrives } = death.as_mut()?;
-        match after.checked_sub(1) {
-            Some(left) => {
-                *after = left;
-                None
-            }
-            None => {
-                let arrives = *arrives;
-                *death = None;
-                Some(arrives)
-            }
-        }
-    }
-}
-
-impl Exchange for Network {
-    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ExchangeError> {
-        self.sent.lock().unwrap().push(request.clone());
-        if let Some(instead) = self.hook.lock().unwrap().as_mut().and_then(|hook| hook(&request)) {
-            return instead;
-        }
-        let host = request.uri().host().unwrap_or_default().to_owned();
-        let router = match host.as_str() {
-            "api.umbrella.com" => self.simulation.umbrella(),
-            "api.eu.reports.umbrella.com" => self.simulation.regional(),
-            "api-na.myconnectwise.net" | "na.myconnectwise.net" => self.simulation.connectwise(),
-            _ => return Err(ExchangeError::Unresolved { host, detail: "no such host".into() }),
-        };
-        let dies = self.dies();
-        if dies == Some(false) {
-            self.killed.notify_one();
-            std::future::pending::<()>().await;
-        }
-        // A service goes on with a request that nobody waits for any more.
-        let served = tokio::spawn(router.oneshot(request.clone().map(Full::new)));
-        if dies.is_some() {
-            let _ = served.await;
-            self.killed.notify_one();
-            return std::future::pending().await;
-        }
-        let Ok(served) = timeout(READ_TIMEOUT, served).await else {
-            return Err(ExchangeError::Timeout { host, after: READ_TIMEOUT });
-        };
-        let response = served.unwrap().unwrap();
-        if response.extensions().get::<Severed>().is_some() {
-            return Err(ExchangeError::Broken { host, detail: "reset".into() });
-        }
-        let (parts, body) = response.into_parts();
-        let response = Response::from_parts(parts, body.collect().await.unwrap().to_bytes());
-        Ok(match self.alteration.lock().unwrap().as_mut() {
-            Some(alter) => alter(&request, response),
-            None => response,
-        })
-    }
-}
 
 /// Both services with an operator's files.
 pub(crate) struct Night {
@@ -188,17 +99,9 @@ impl Night {
         );
         std::fs::write(folder.path().join("psasync.toml"), toml).unwrap();
         let simulation = Simulation::new(world, settings);
-        let network = Network {
-            simulation: simulation.clone(),
-            sent: Mutex::default(),
-            hook: Mutex::default(),
-            alteration: Mutex::default(),
-            death: Mutex::default(),
-            killed: Notify::new(),
-        };
         Self {
+            network: Arc::new(Network::new(simulation.clone())),
             simulation,
-            network: Arc::new(network),
             folder,
             settings: BTreeMap::new(),
             work: Work::Night,
