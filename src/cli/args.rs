@@ -7,6 +7,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::waiver::Rule;
 
+/// Where the configuration is unless a person names another file.
+pub(super) const CONFIG_PRESET: &str = "./psasync.toml";
+
 /// Keeps ConnectWise PSA configuration records in step with Cisco Umbrella
 #[derive(Debug, Parser)]
 #[command(
@@ -32,7 +35,7 @@ pub(super) struct Globals {
         global = true,
         value_name = "FILE",
         env = "PSASYNC_CONFIG",
-        default_value = "./psasync.toml",
+        default_value = CONFIG_PRESET,
         hide_env_values = true
     )]
     pub(super) config: PathBuf,
@@ -97,6 +100,11 @@ pub(super) enum Command {
     /// Goes through the same plan and guards as `sync`, and creates nothing. The next nightly run returns the fields to the regular
     /// window.
     Backfill(BackfillArgs),
+    /// Let the next nightly run pass a rule once
+    ///
+    /// For runs that nobody starts by hand: what was refused or held back in the night passes in the next one over the whole mapping.
+    /// An approval waits for a week. Runs that are started by hand take `--approve` instead.
+    Approve(ApproveArgs),
     /// Show what the state remembers: runs, changes at a company, monthly values
     History(HistoryArgs),
     /// Put back what a run wrote, where it is still there
@@ -338,10 +346,26 @@ pub(super) struct ScopeArgs {
     pub(super) approve: Vec<Rule>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct ApproveArgs {
+    /// The rule
+    #[arg(value_name = "RULE", value_parser = rule_parser())]
+    pub(super) rule: Rule,
+    /// Only for this company; may be repeated
+    #[arg(long, value_name = "PSA_ID")]
+    pub(super) company: Vec<String>,
+    /// Take the approval back
+    #[arg(long)]
+    pub(super) withdraw: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
 fn rule_parser() -> impl clap::builder::TypedValueParser<Value = Rule> {
     use clap::builder::TypedValueParser as _;
     clap::builder::PossibleValuesParser::new(Rule::ALL.map(Rule::name))
-        .try_map(|name| Rule::ALL.into_iter().find(|rule| rule.name() == name).ok_or("unknown rule"))
+        .try_map(|name| Rule::from_name(&name).ok_or("unknown rule"))
 }
 
 #[cfg(test)]

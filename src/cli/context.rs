@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::args::ScopeArgs;
+use super::args::{CONFIG_PRESET, ScopeArgs};
 use super::failure::Failure;
 use super::progress::{Bars, Watch};
 use super::signals::Signals;
@@ -16,13 +16,13 @@ use crate::apply::ApplyError;
 use crate::clock::Clock;
 use crate::config::keys::{VARIABLE_PREFIX, VARIABLE_SEPARATOR};
 use crate::config::{self, Config};
-use crate::domain::ids::{RunId, psa_key};
-use crate::domain::mapping::Mapping;
+use crate::domain::ids::{PsaId, RunId, psa_key};
+use crate::domain::mapping::{Mapping, MappingLine};
 use crate::domain::window::RETENTION;
 use crate::domain::work::Work;
 use crate::http::{Wire, WireSettings};
 use crate::resolve::Scope;
-use crate::run::{Exit, Job, RunError, Services, Surroundings};
+use crate::run::{Exit, Invocation, Job, RunError, Services, Surroundings};
 
 /// What the process was started with.
 pub(super) struct Context {
@@ -36,6 +36,7 @@ pub(super) struct Ready {
     pub(super) config: Config,
     pub(super) mapping: Mapping,
     pub(super) clock: Clock,
+    config_path: PathBuf,
     pub(super) services: Services<Wire>,
     watch: Watch,
     signals: Signals,
@@ -70,6 +71,7 @@ impl Context {
             config: loaded.config,
             mapping: loaded.mapping,
             clock,
+            config_path: config_path.to_owned(),
             services,
             watch: self.bars.watch(),
             signals: self.signals.clone(),
@@ -151,7 +153,28 @@ impl Ready {
             scope: self.scope(&scope.company)?,
             waivers: scope.approve.iter().copied().collect(),
             refresh_month: false,
+            invocation: self.invocation(scope),
         })
+    }
+
+    fn invocation(&self, scope: &ScopeArgs) -> Invocation {
+        Invocation {
+            config: (self.config_path != Path::new(CONFIG_PRESET))
+                .then(|| self.config_path.display().to_string()),
+            scheduled_for: scope.scheduled_for,
+            companies: scope.company.clone(),
+            saved_plan: None,
+        }
+    }
+
+    /// The companies as the mapping spells them.
+    pub(super) fn psa_ids(&self, companies: &[String]) -> Result<Vec<PsaId>, Failure> {
+        self.scope(companies)?;
+        let spelt = |company: &String| {
+            let is_named = |line: &&MappingLine| line.psa_id.key() == psa_key(company);
+            self.mapping.lines.iter().find(is_named).map(|line| line.psa_id.clone())
+        };
+        Ok(companies.iter().filter_map(spelt).collect())
     }
 
     /// A run for a time that Umbrella knows nothing about would find nothing but zeros.

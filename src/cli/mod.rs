@@ -65,6 +65,7 @@ async fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Sync(args) => commands::sync::run(&context, &args).await,
         Command::Explain(args) => commands::explain::run(&context, args).await,
         Command::Backfill(args) => commands::backfill::run(&context, &args).await,
+        Command::Approve(args) => commands::approve::run(&context, &args).await,
         Command::History(args) => commands::history::run(&context, &args).await,
         Command::Undo(args) => commands::undo::run(&context, &args).await,
         Command::Serve => commands::serve::run(&context).await,

@@ -344,8 +344,7 @@ pub const KEYS: &[Key] = &[
         PERCENT,
         Preset::Integer(20),
         "of known records: more of them, and at least 5, no longer listed by ConnectWise refuse the run",
-    )
-    .later(),
+    ),
     Key::new("http.connect_timeout_s", SECONDS, Preset::Integer(10), "seconds to wait for a connection"),
     Key::new("http.read_timeout_s", SECONDS, Preset::Integer(60), "seconds to wait for an answer"),
     Key::new(

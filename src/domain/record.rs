@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::answer::Stored;
 use super::field::{FieldId, FieldMap};
-use super::ids::{CompanyId, OrgId, RecordId, StatusId};
+use super::ids::{CompanyId, OrgId, PsaId, RecordId, StatusId};
 
 /// A record as ConnectWise has it. Answers to questions that are not among the 16 are not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,17 @@ pub enum RecordOrganization {
     Known(OrgId),
     /// Something that is no organization id; nobody's record to write.
     Unreadable,
+}
+
+/// A record that ConnectWise listed, by as much as is remembered of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownRecord {
+    /// The record.
+    pub record: RecordId,
+    /// The company that owned it then.
+    pub psa_id: PsaId,
+    /// The organization that it named.
+    pub organization: Option<OrgId>,
 }
 
 /// The `deviceIdentifier` that psasync gives a record where it is empty.

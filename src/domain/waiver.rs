@@ -1,7 +1,10 @@
 //! Rules that one run may pass, on a person's word.
 
-use std::collections::BTreeSet;
 use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use super::ids::PsaId;
 
 /// A rule that `--approve` lets one run pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +34,12 @@ impl Rule {
         Self::RecordAtOtherCompany,
     ];
 
+    /// The rule with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
+
     /// What `--approve` takes.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -51,20 +60,68 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The rules that this run may pass, within its scope.
-#[derive(Clone, Debug, Default)]
-pub struct Waivers(BTreeSet<Rule>);
+/// A person's word that one run may pass a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Waiver {
+    /// The rule.
+    pub rule: Rule,
+    /// The company that it is passed for; none for all of the run.
+    pub company: Option<PsaId>,
+    /// Since when it waits for a run; none where the run's own command says so.
+    pub waiting_since: Option<DateTime<Utc>>,
+}
+
+/// The rules that this run may pass.
+///
+/// A company for which a rule is waived is left out of what the rule counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waivers(Vec<Waiver>);
 
 impl Waivers {
-    /// Whether a person approved passing `rule`.
+    /// Whether a person approved passing `rule` for `company`.
     #[must_use]
-    pub fn allow(&self, rule: Rule) -> bool {
-        self.0.contains(&rule)
+    pub fn allow(&self, rule: Rule, company: &PsaId) -> bool {
+        let covers = |waiver: &Waiver| waiver.company.as_ref().is_none_or(|one| one.key() == company.key());
+        self.0.iter().any(|waiver| waiver.rule == rule && covers(waiver))
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Waiver> {
+        self.0.iter()
     }
 }
 
+impl FromIterator<Waiver> for Waivers {
+    fn from_iter<I: IntoIterator<Item = Waiver>>(waivers: I) -> Self {
+        Self(waivers.into_iter().collect())
+    }
+}
+
+/// Rules that the run's own command waives, within its scope.
 impl FromIterator<Rule> for Waivers {
     fn from_iter<I: IntoIterator<Item = Rule>>(rules: I) -> Self {
-        Self(rules.into_iter().collect())
+        rules.into_iter().map(|rule| Waiver { rule, company: None, waiting_since: None }).collect()
+    }
+}
+
+impl Extend<Waiver> for Waivers {
+    fn extend<I: IntoIterator<Item = Waiver>>(&mut self, waivers: I) {
+        self.0.extend(waivers);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiver_for_one_company_is_none_for_another() {
+        let company = |text| PsaId::new(text).unwrap();
+        let waiver = Waiver { rule: Rule::MaxCreates, company: Some(company("ACME")), waiting_since: None };
+        let waivers: Waivers = [waiver].into_iter().collect();
+        assert!(waivers.allow(Rule::MaxCreates, &company(" acme ")));
+        assert!(!waivers.allow(Rule::MaxCreates, &company("BETA")));
+        assert!(!waivers.allow(Rule::ValueFellToZero, &company("ACME")));
+        assert!(Waivers::from_iter([Rule::MaxCreates]).allow(Rule::MaxCreates, &company("BETA")));
     }
 }

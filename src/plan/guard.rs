@@ -24,6 +24,8 @@ pub struct Limits {
     pub zeroed_percent_max: u32,
     /// Of the mapped organizations: more missing ones refuse the run.
     pub missing_orgs_percent_max: u32,
+    /// Of the records that the state knows: more missing ones refuse the run.
+    pub missing_records_percent_max: u32,
 }
 
 /// A plan that every guard let pass.
@@ -53,8 +55,10 @@ pub struct Refusal {
     pub measured: Share,
     /// The limit in percent.
     pub limit_percent: u32,
-    /// What the companies have in common.
+    /// What happened to those that were counted.
     pub what: &'static str,
+    /// What was counted.
+    pub of: &'static str,
     /// The companies.
     pub companies: Vec<PsaId>,
 }
@@ -79,9 +83,10 @@ impl fmt::Display for Refusal {
         let Share { part, whole } = self.measured;
         write!(
             f,
-            "refused by `{}`: {} for {part} of {whole} companies ({:.1} %), the limit is {} %",
+            "refused by `{}`: {} {part} of {whole} {} ({:.1} %), the limit is {} %",
             self.rule,
             self.what,
+            self.of,
             part as f64 * 100.0 / whole.max(1) as f64,
             self.limit_percent
         )
@@ -102,15 +107,47 @@ pub struct Refused {
 /// # Errors
 /// Every rule that refuses it, so that nobody meets the second one only after having approved the first.
 pub fn approve(plan: Plan, limits: &Limits, waivers: &Waivers) -> Result<ApprovedPlan, Box<Refused>> {
-    let refusals: Vec<_> = refusals(&plan, limits).filter(|refusal| !waivers.allow(refusal.rule)).collect();
+    let refusals = refusals(&plan, limits, waivers);
     if refusals.is_empty() { Ok(ApprovedPlan(plan)) } else { Err(Box::new(Refused { plan, refusals })) }
 }
 
-fn refusals(plan: &Plan, limits: &Limits) -> impl Iterator<Item = Refusal> {
-    [missing_organizations(plan, limits), zeroed(plan, limits)].into_iter().flatten()
+fn refusals(plan: &Plan, limits: &Limits, waivers: &Waivers) -> Vec<Refusal> {
+    let measures = [missing_organizations(plan, limits), zeroed(plan, limits), missing_records(plan, limits)];
+    measures.into_iter().filter_map(|measure| measure.refusal(waivers)).collect()
 }
 
-fn missing_organizations(plan: &Plan, limits: &Limits) -> Option<Refusal> {
+/// What a rule counts, before a person's word is heard.
+struct Measure {
+    rule: Rule,
+    key: &'static str,
+    limit_percent: u32,
+    what: &'static str,
+    of: &'static str,
+    /// One entry for each that is counted.
+    companies: Vec<PsaId>,
+    /// Of how many.
+    whole: usize,
+}
+
+impl Measure {
+    fn refusal(self, waivers: &Waivers) -> Option<Refusal> {
+        let Self { rule, key, limit_percent, what, of, mut companies, whole } = self;
+        companies.retain(|company| !waivers.allow(rule, company));
+        let measured = Share { part: companies.len(), whole };
+        companies.dedup();
+        measured.exceeds(limit_percent).then_some(Refusal {
+            rule,
+            key,
+            measured,
+            limit_percent,
+            what,
+            of,
+            companies,
+        })
+    }
+}
+
+fn missing_organizations(plan: &Plan, limits: &Limits) -> Measure {
     let is_missing = |line: &&LinePlan| {
         line.findings.iter().any(|finding| {
             finding.reason == Reason::OrganizationNotFound && finding.severity == Severity::Failure
@@ -119,35 +156,40 @@ fn missing_organizations(plan: &Plan, limits: &Limits) -> Option<Refusal> {
     let is_active = |line: &&LinePlan| {
         !line.findings.iter().any(|finding| matches!(finding.reason, Reason::Paused | Reason::Ended))
     };
-    let measured = Share {
-        part: plan.lines.iter().filter(is_missing).count(),
-        whole: plan.lines.iter().filter(is_active).count(),
-    };
-    measured.exceeds(limits.missing_orgs_percent_max).then(|| Refusal {
+    Measure {
         rule: Rule::MaxMissingOrgsPercent,
         key: "guards.max_missing_orgs_percent",
-        measured,
         limit_percent: limits.missing_orgs_percent_max,
-        what: "Umbrella no longer lists the organization",
+        what: "Umbrella no longer lists the organization for",
+        of: "companies",
         companies: companies(plan, is_missing),
-    })
+        whole: plan.lines.iter().filter(is_active).count(),
+    }
 }
 
-fn zeroed(plan: &Plan, limits: &Limits) -> Option<Refusal> {
+fn zeroed(plan: &Plan, limits: &Limits) -> Measure {
     let has_record = |line: &&LinePlan| line.destination.is_some() && line.action != Action::Create;
-    let is_zeroed = |line: &&LinePlan| !line.falls.is_empty();
-    let measured = Share {
-        part: plan.lines.iter().filter(is_zeroed).count(),
-        whole: plan.lines.iter().filter(has_record).count(),
-    };
-    measured.exceeds(limits.zeroed_percent_max).then(|| Refusal {
+    Measure {
         rule: Rule::MaxZeroedPercent,
         key: "guards.max_zeroed_percent",
-        measured,
         limit_percent: limits.zeroed_percent_max,
-        what: "a guarded number fell to 0",
-        companies: companies(plan, is_zeroed),
-    })
+        what: "a guarded number fell to 0 for",
+        of: "companies",
+        companies: companies(plan, |line| !line.falls.is_empty()),
+        whole: plan.lines.iter().filter(has_record).count(),
+    }
+}
+
+fn missing_records(plan: &Plan, limits: &Limits) -> Measure {
+    Measure {
+        rule: Rule::MaxMissingRecordsPercent,
+        key: "guards.max_missing_records_percent",
+        limit_percent: limits.missing_records_percent_max,
+        what: "ConnectWise no longer lists",
+        of: "records that the state knows",
+        companies: plan.roll_call.missing.clone(),
+        whole: plan.roll_call.known,
+    }
 }
 
 fn companies(plan: &Plan, included: impl Fn(&&LinePlan) -> bool) -> Vec<PsaId> {
@@ -158,12 +200,15 @@ fn companies(plan: &Plan, included: impl Fn(&&LinePlan) -> bool) -> Vec<PsaId> {
 ///
 /// Not applied while no record of the type exists at all: the first run of an installation creates them all.
 pub(super) fn hold_creates(plan: &mut Plan, has_records: bool, policy: &Policy<'_>) {
-    let creates = plan.lines.iter().filter(|line| line.action == Action::Create).count();
+    let is_counted = |line: &LinePlan| {
+        line.action == Action::Create && !policy.waivers.allow(Rule::MaxCreates, &line.line.psa_id)
+    };
+    let creates = plan.lines.iter().filter(|line| is_counted(line)).count();
     let limit = policy.limits.creates_max;
-    if creates <= limit || !has_records || policy.waivers.allow(Rule::MaxCreates) {
+    if creates <= limit || !has_records {
         return;
     }
-    for line in plan.lines.iter_mut().filter(|line| line.action == Action::Create) {
+    for line in plan.lines.iter_mut().filter(|line| is_counted(line)) {
         let sentence = format!("not created: {creates} new records, the limit is {limit}");
         line.findings.push(line.line.finding(Reason::MaxCreates, sentence));
         line.action = Action::Leave;

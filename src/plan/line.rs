@@ -87,7 +87,7 @@ fn hold(
     policy: &Policy<'_>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Group> {
-    if !policy.limits.hold_zero_drop || policy.waivers.allow(Rule::ValueFellToZero) {
+    if !policy.limits.hold_zero_drop || policy.waivers.allow(Rule::ValueFellToZero, &line.psa_id) {
         return Vec::new();
     }
     let mut held = Vec::new();

@@ -13,16 +13,17 @@ pub mod guard;
 mod line;
 pub mod undo;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use crate::domain::answer::{Alteration, Answer, Stored};
 use crate::domain::field::{FieldId, FieldMap, Group};
 use crate::domain::finding::{Bucket, Finding, Reason};
-use crate::domain::ids::{CompanyId, RecordId};
+use crate::domain::ids::{CompanyId, PsaId, RecordId};
 use crate::domain::mapping::MappingLine;
 use crate::domain::question::{QuestionMap, QuestionMatch};
+use crate::domain::record::KnownRecord;
 use crate::domain::window::Window;
 use crate::domain::work::Work;
 use crate::resolve::ResolvedLine;
@@ -157,6 +158,28 @@ pub struct Plan {
     pub lines: Vec<LinePlan>,
     /// What is not about one mapping line: organizations without mapping, questions left out, and the like.
     pub findings: Vec<Finding>,
+    /// Which of the records that the state knows ConnectWise still lists.
+    pub roll_call: RollCall,
+}
+
+/// Calls the records that the state knows, to see which of them ConnectWise still lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RollCall {
+    /// How many there are.
+    pub known: usize,
+    /// The company of each that is missing, in order; once for each of its records.
+    pub missing: Vec<PsaId>,
+}
+
+impl RollCall {
+    /// Calls those that are `known` against those that are `listed`.
+    #[must_use]
+    pub fn new(known: &[KnownRecord], listed: &BTreeSet<RecordId>) -> Self {
+        let is_missing = |known: &&KnownRecord| !listed.contains(&known.record);
+        let mut missing: Vec<_> = known.iter().filter(is_missing).map(|known| known.psa_id.clone()).collect();
+        missing.sort_by_cached_key(|psa_id| (psa_id.key(), psa_id.clone()));
+        Self { known: known.len(), missing }
+    }
 }
 
 /// How many lines are in each bucket. The counts add up to the number of lines.
@@ -252,6 +275,8 @@ pub struct Setup<'a> {
     pub has_default_status: bool,
     /// Whether any record of the type exists at all.
     pub has_records: bool,
+    /// Which of the records that the state knows are listed.
+    pub roll_call: &'a RollCall,
 }
 
 /// What decides besides the data.
@@ -277,7 +302,8 @@ pub fn plan(
 ) -> Plan {
     let lines = lines.into_iter().map(|informed| line::plan_line(informed, setup, policy)).collect();
     let changes = if policy.work.creates() { setup_changes(setup) } else { Vec::new() };
-    let mut plan = Plan { scheduled, work: policy.work, setup: changes, lines, findings };
+    let roll_call = setup.roll_call.clone();
+    let mut plan = Plan { scheduled, work: policy.work, setup: changes, lines, findings, roll_call };
     if setup.type_exists || policy.work.creates() {
         plan.findings.extend(inactive_questions(setup.questions, policy.work));
     } else {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Action, Destination, FieldChange, LinePlan, Plan};
+use super::{Action, Destination, FieldChange, LinePlan, Plan, RollCall};
 use crate::domain::answer::{Alteration, Answer, Stored};
 use crate::domain::field::FieldId;
 use crate::domain::ids::{CompanyId, OrgId, PsaId, RecordId, RunId};
@@ -114,7 +114,14 @@ pub struct Live<'a> {
 pub fn undo(scheduled: DateTime<Utc>, writes: &[PastWrite], live: Live<'_>) -> Undo {
     let mut left_alone = Vec::new();
     let lines = writes.iter().filter_map(|write| line(write, live, &mut left_alone)).collect();
-    let plan = Plan { scheduled, work: Work::Undo, setup: Vec::new(), lines, findings: Vec::new() };
+    let plan = Plan {
+        scheduled,
+        work: Work::Undo,
+        setup: Vec::new(),
+        lines,
+        findings: Vec::new(),
+        roll_call: RollCall::default(),
+    };
     Undo { plan, left_alone }
 }
 

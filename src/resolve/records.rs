@@ -82,7 +82,7 @@ impl Records {
     fn nowhere_else(&self, line: &MappingLine, company: CompanyId, waivers: &Waivers) -> Result<(), Finding> {
         let elsewhere = self.of.get(&line.external_id).and_then(|at| at.iter().find(|&&id| id != company));
         match elsewhere {
-            Some(other) if !waivers.allow(Rule::RecordAtOtherCompany) => Err(line.finding(
+            Some(other) if !waivers.allow(Rule::RecordAtOtherCompany, &line.psa_id) => Err(line.finding(
                 Reason::RecordAtOtherCompany,
                 format!("the record of organization {} belongs to company {other}", line.external_id),
             )),

@@ -13,7 +13,7 @@ use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
 use crate::http::Exchange;
 use crate::plan::guard::approve;
-use crate::plan::{Counts, Plan, Policy, Setup, SetupChange, left_out, plan};
+use crate::plan::{Counts, Plan, Policy, RollCall, Setup, SetupChange, left_out, plan};
 use crate::resolve::match_questions;
 
 /// What to do about questions that are almost ours.
@@ -96,6 +96,7 @@ fn setup_plan(surroundings: &Surroundings<'_>, type_state: &TypeState, questions
         questions,
         has_default_status: false,
         has_records: false,
+        roll_call: &RollCall::default(),
     };
     let policy = Policy {
         work: Work::Night,

@@ -39,8 +39,11 @@ pub enum RunError {
         missing: String,
     },
     /// What was to be kept would be lost with the process.
-    #[error("`state.path` is `:memory:`: months that are read would be lost at once")]
-    NothingKept,
+    #[error("`state.path` is `:memory:`: {what} would be lost at once")]
+    NothingKept {
+        /// What was to be kept.
+        what: &'static str,
+    },
     /// There is no such run.
     #[error("the history has no run `{name}`")]
     RunUnknown {
@@ -84,7 +87,7 @@ impl RunError {
             Self::ConnectWise(error) => connectwise_exit(error),
             Self::Apply(error) => apply_exit(error),
             Self::Lease(error) => lease_exit(error),
-            Self::StatusUnknown { .. } | Self::NothingKept => Exit::Config,
+            Self::StatusUnknown { .. } | Self::NothingKept { .. } => Exit::Config,
             Self::RunUnknown { .. }
             | Self::NothingWritten
             | Self::RunAmbiguous { .. }
@@ -109,7 +112,7 @@ impl RunError {
             Self::TypeNotManaged { .. } => {
                 "run `psasync bootstrap` once with a role that has System > Table Setup: Add, Edit, Inquire All".to_owned()
             }
-            Self::NothingKept => "name a file in `state.path`, or a database in `state.url`".to_owned(),
+            Self::NothingKept { .. } => "name a file in `state.path`, or a database in `state.url`".to_owned(),
             Self::Stopped => "run it again, or wait for the next night".to_owned(),
             Self::RunUnknown { .. } | Self::RunAmbiguous { .. } | Self::NothingWritten => {
                 "`psasync history` lists the runs; `last` is the latest that wrote something".to_owned()

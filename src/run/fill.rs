@@ -17,9 +17,8 @@ use super::error::RunError;
 use super::exit::Exit;
 use super::recorded::{Summary, begin_run, note_end};
 use super::report::{Calls, degraded};
-use super::surroundings::{Surroundings, state, state_reader};
+use super::surroundings::{Surroundings, keeps_something, state, state_reader};
 use super::survey::mapped;
-use crate::config::StatePath;
 use crate::domain::finding::{Finding, Reason};
 use crate::domain::ids::{OrgId, PsaId};
 use crate::domain::mapping::MappingLine;
@@ -129,7 +128,7 @@ pub async fn plan_fill<E: Exchange>(
     surroundings: &Surroundings<'_>,
     job: &FillJob,
 ) -> Result<Filled, RunError> {
-    keeps_something(surroundings)?;
+    keeps_something(surroundings.config, "months that are read")?;
     let until = Instant::now() + surroundings.config.http.run_deadline;
     let state = state_reader(surroundings.config).await?;
     let memory = surroundings.month_memory(state.as_ref(), job.scheduled);
@@ -146,7 +145,7 @@ pub async fn fill_history<E: Exchange>(
     surroundings: &Surroundings<'_>,
     job: &FillJob,
 ) -> Result<Filled, RunError> {
-    keeps_something(surroundings)?;
+    keeps_something(surroundings.config, "months that are read")?;
     let until = Instant::now() + surroundings.config.http.run_deadline;
     let Surroundings { clock, run: id, stop, .. } = *surroundings;
     let state = state(surroundings.config).await?;
@@ -181,12 +180,6 @@ pub async fn fill_history<E: Exchange>(
 fn mapped_to(surroundings: &Surroundings<'_>, job: &FillJob) -> Vec<(OrgId, PsaId)> {
     let lines = job.scope.lines(surroundings.mapping);
     lines.map(|line| (line.external_id, line.psa_id.clone())).collect()
-}
-
-fn keeps_something(surroundings: &Surroundings<'_>) -> Result<(), RunError> {
-    let state = &surroundings.config.state;
-    let is_lost = state.url.is_none() && state.path == StatePath::Memory;
-    if is_lost { Err(RunError::NothingKept) } else { Ok(()) }
 }
 
 /// What is asked of Umbrella besides its customer list.

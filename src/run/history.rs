@@ -12,6 +12,7 @@ use crate::domain::field::FieldId;
 use crate::domain::ids::{OrgId, RecordId, RunId, psa_key};
 use crate::domain::mapping::{LineState, Mapping, MappingLine};
 use crate::domain::metrics::MonthAnswers;
+use crate::domain::waiver::Waiver;
 use crate::domain::window::Window;
 use crate::store::{
     Forgotten, HISTORY, Lease, MonthCounts, RECORDS, RunRow, StateReader, WindowAnswers, WriteRow, WriteState,
@@ -24,6 +25,17 @@ pub struct PastRun {
     pub row: RunRow,
     /// How it ended, in one word; without an end `running` or `unfinished`.
     pub outcome: String,
+    /// What it was allowed to pass.
+    pub approvals: Vec<Waiver>,
+}
+
+/// The runs of the history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunHistory {
+    /// The latest first.
+    pub runs: Vec<PastRun>,
+    /// What the next nightly run may pass.
+    pub waiting: Vec<Waiver>,
 }
 
 /// What changed at one company.
@@ -97,7 +109,7 @@ pub async fn past_runs(
     config: &Config,
     now: DateTime<Utc>,
     runs_max: u32,
-) -> Result<Option<Vec<PastRun>>, RunError> {
+) -> Result<Option<RunHistory>, RunError> {
     let Some(state) = state_reader(config).await? else { return Ok(None) };
     let mut running = state.holders().await?;
     running.retain(|holder| holder.is_live(now));
@@ -107,7 +119,16 @@ pub async fn past_runs(
         None => "unfinished".to_owned(),
     };
     let rows = state.runs(runs_max).await?;
-    Ok(Some(rows.into_iter().map(|row| PastRun { outcome: outcome(&row), row }).collect()))
+    let mut approvals = state.approvals_by_run().await?;
+    let past_run = |row: RunRow| PastRun {
+        outcome: outcome(&row),
+        approvals: approvals.remove(&row.id).unwrap_or_default(),
+        row,
+    };
+    Ok(Some(RunHistory {
+        runs: rows.into_iter().map(past_run).collect(),
+        waiting: state.approvals(now).await?,
+    }))
 }
 
 /// What changed at a company, also at one that is no longer in the mapping; the latest `writes_max` writes.

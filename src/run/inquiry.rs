@@ -90,7 +90,7 @@ impl<E: Exchange> Inquiry<'_, E> {
             }
             Work::Backfill(_) => (None, translate_month(&visit.month().await?, &self.format())),
         };
-        let second_sources = self.second_sources(target, &desired, &mut visit).await;
+        let second_sources = self.second_sources(line, target, &desired, &mut visit).await;
         Ok(UmbrellaAnswer { metrics, desired, second_sources, calls: visit.calls() })
     }
 
@@ -123,12 +123,14 @@ impl<E: Exchange> Inquiry<'_, E> {
     /// Checks every guarded number that fell to 0 against a second source, where the guard would hold it back.
     async fn second_sources(
         &self,
+        line: &MappingLine,
         target: &Target,
         desired: &FieldMap<Desired>,
         visit: &mut Visit<'_, E>,
     ) -> BTreeMap<Group, SecondSource> {
         let mut second_sources = BTreeMap::new();
-        if !self.surroundings.config.guards.hold_zero_drop || self.job.waivers.allow(Rule::ValueFellToZero) {
+        let is_waived = self.job.waivers.allow(Rule::ValueFellToZero, &line.psa_id);
+        if !self.surroundings.config.guards.hold_zero_drop || is_waived {
             return second_sources;
         }
         for group in falls(target.record.as_ref(), desired) {

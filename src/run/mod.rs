@@ -2,6 +2,7 @@
 //!
 //! Every run prepares in the same way, and differs in scope and in what happens to its plan. [`plan`] is given nothing that could write.
 
+mod approvals;
 mod bootstrap;
 mod error;
 mod exit;
@@ -9,9 +10,11 @@ mod explain;
 mod fill;
 mod history;
 mod inquiry;
+mod invocation;
 mod prepare;
 mod recorded;
 mod report;
+mod roll;
 mod serve;
 mod services;
 mod settlement;
@@ -20,17 +23,19 @@ mod survey;
 mod sync;
 mod undo;
 
+pub use approvals::{Approval, approve_next};
 pub use bootstrap::{Bootstrap, NearMatches, bootstrap};
 pub use error::RunError;
 pub use exit::Exit;
 pub use explain::{EarlierValue, ExplainedField, Explanation, Subject, ValueSource, explain};
 pub use fill::{FillJob, Filled, fill_history, plan_fill};
 pub use history::{
-    CompanyHistory, Farewell, MonthValues, OrganizationMonths, PastAnswers, PastRun, company_history,
-    farewell, forget, months, past_runs,
+    CompanyHistory, Farewell, MonthValues, OrganizationMonths, PastAnswers, PastRun, RunHistory,
+    company_history, farewell, forget, months, past_runs,
 };
+pub use invocation::Invocation;
 pub use prepare::Job;
-pub use report::{Calls, Planned, Report, approval, bucket};
+pub use report::{Calls, Planned, Report, bucket};
 pub use serve::serve;
 pub use services::Services;
 pub use surroundings::{Surroundings, existing_state, state, state_reader};

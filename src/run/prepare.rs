@@ -9,7 +9,9 @@ use tracing::warn;
 
 use super::error::RunError;
 use super::inquiry::Inquiry;
+use super::invocation::Invocation;
 use super::recorded::Recorded;
+use super::roll::Roll;
 use super::surroundings::Surroundings;
 use super::survey::Survey;
 use crate::config::Touch;
@@ -38,6 +40,23 @@ pub struct Job {
     pub waivers: Waivers,
     /// Whether months that are known are asked for again.
     pub refresh_month: bool,
+    /// How a person repeats it.
+    pub invocation: Invocation,
+}
+
+impl Job {
+    /// The same with the rules that a person lets the next nightly run pass. They are meant for a run over the whole mapping.
+    pub(super) async fn with_approvals(
+        &self,
+        state: Option<&StateReader>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, StateError> {
+        let mut job = self.clone();
+        if let (Work::Night, Scope::Fleet, Some(state)) = (self.work, &self.scope, state) {
+            job.waivers.extend(state.approvals(now).await?);
+        }
+        Ok(job)
+    }
 }
 
 /// A plan, with what carrying it out needs.
@@ -46,6 +65,7 @@ pub(super) struct Prepared {
     pub(super) plan: Plan,
     pub(super) type_state: TypeState,
     pub(super) status: Option<StatusId>,
+    pub(super) roll: Roll,
     /// What was counted at each organization, as far as nobody doubts it.
     pub(super) counts: Vec<(OrgId, PsaId, MonthCounts)>,
 }
@@ -104,7 +124,8 @@ impl<E: Exchange> Preparation<'_, E> {
         let (lines, findings) = (std::mem::take(&mut survey.lines), std::mem::take(&mut survey.findings));
         let (lines, counts) = self.inform(lines, &survey, &self.inquiry(&survey).await?).await?;
         let plan = self.plan(&survey, lines, findings);
-        Ok(Prepared { plan, type_state: survey.type_state, status: survey.status, counts })
+        let Survey { type_state, status, roll, .. } = survey;
+        Ok(Prepared { plan, type_state, status, roll, counts })
     }
 
     /// Compares what the records should say with what they say.
@@ -117,7 +138,8 @@ impl<E: Exchange> Preparation<'_, E> {
             touch_unchanged: self.touches_unchanged(),
         };
         let type_name = &self.surroundings.config.record.type_name;
-        plan(self.job.scheduled, &survey.setup(type_name), lines, findings, &policy)
+        let roll_call = survey.roll.call();
+        plan(self.job.scheduled, &survey.setup(type_name, &roll_call), lines, findings, &policy)
     }
 
     /// Last Updated says when a night was here, also where it changed nothing. A backfill is no night.

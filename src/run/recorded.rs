@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::error::RunError;
+use super::invocation::Invocation;
 use super::report::{Calls, Report, bucket};
 use super::services::Services;
 use super::surroundings::{Surroundings, state};
@@ -36,8 +37,8 @@ pub(super) struct Order<'o> {
     pub(super) status: Option<StatusId>,
     /// Rules that it may pass.
     pub(super) waivers: &'o Waivers,
-    /// Which companies it is about; none for all.
-    pub(super) companies: Vec<String>,
+    /// How a person repeats it.
+    pub(super) invocation: Invocation,
 }
 
 /// What the history says about a run that came to an end.
@@ -136,14 +137,21 @@ impl<'a> Recorded<'a> {
     }
 
     /// Carries a plan out, unless a guard refuses it.
-    pub(super) async fn apply<E: Exchange>(&self, services: &Services<E>, order: Order<'_>) -> Report {
-        let Order { plan, type_state, status, waivers, companies } = order;
+    ///
+    /// # Errors
+    /// Where the state cannot note what the run may pass; nothing was written then.
+    pub(super) async fn apply<E: Exchange>(
+        &self,
+        services: &Services<E>,
+        order: Order<'_>,
+    ) -> Result<Report, StateError> {
+        let Order { plan, type_state, status, waivers, invocation } = order;
         let report = |plan, refusals, applied: Applied| Report {
             plan,
             lines: applied.lines,
             setup_changes: applied.setup_changes,
             refusals,
-            companies,
+            invocation,
             stopped: applied.stopped,
             started_at: self.started_at,
             finished_at: self.surroundings.clock.now(),
@@ -153,14 +161,15 @@ impl<'a> Recorded<'a> {
             Ok(approved) => approved,
             Err(refused) => {
                 let nothing = Applied::nothing(&refused.plan);
-                return report(refused.plan, refused.refusals, nothing);
+                return Ok(report(refused.plan, refused.refusals, nothing));
             }
         };
+        self.state().use_approvals(self.run(), waivers).await?;
         let applier = self.surroundings.applier(services, type_state, status, self.journal());
         let applied = applier.apply(&approved, &self.permit(&approved)).await;
         let report = report(approved.into_plan(), Vec::new(), applied);
         log_lines(&report);
-        report
+        Ok(report)
     }
 
     /// Does the run's work while the lease is renewed, and notes how it ended.

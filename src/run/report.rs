@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 
 use super::error::apply_exit;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use super::recorded::Summary;
 use crate::apply::{ApplyError, LineOutcome};
 use crate::domain::finding::{Bucket, Finding, Severity};
-use crate::domain::work::Work;
 use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{Counts, LinePlan, Plan, bucket_of, count};
@@ -28,8 +28,8 @@ pub struct Planned {
     pub plan: Plan,
     /// Why carrying it out would be refused, if it would.
     pub refusals: Vec<Refusal>,
-    /// Which companies it is about; none for all.
-    pub companies: Vec<String>,
+    /// How a person repeats it.
+    pub invocation: Invocation,
     /// Requests that planning took.
     pub calls: Calls,
 }
@@ -45,8 +45,8 @@ pub struct Report {
     pub setup_changes: usize,
     /// Why the run was refused as a whole, if it was.
     pub refusals: Vec<Refusal>,
-    /// Which companies it is about; none for all.
-    pub companies: Vec<String>,
+    /// How a person repeats it.
+    pub invocation: Invocation,
     /// Why it was not carried out to its end, if it was not.
     pub stopped: Option<ApplyError>,
     /// When the run began.
@@ -135,34 +135,4 @@ pub fn bucket(plan: &LinePlan, outcome: &LineOutcome) -> Bucket {
 
 pub(super) fn degraded<'a>(mut findings: impl Iterator<Item = &'a Finding>) -> bool {
     findings.any(|finding| finding.severity == Severity::Failure)
-}
-
-/// The command that lets a run over the same companies pass these rules once; `--config` is the operator's to add.
-#[must_use]
-pub fn approval(work: Work, refusals: &[Refusal], companies: &[String]) -> String {
-    let command = match work.window().map(|window| window.month_name()) {
-        None => String::new(),
-        Some(Some(month)) => format!(" --month {month}"),
-        Some(None) => " --last-30-days".to_owned(),
-    };
-    let command = format!("psasync {}{command}", work.command());
-    let companies = companies.iter().map(|company| format!(" --company {}", shell_word(company)));
-    let rules = refusals.iter().map(|refusal| format!(" --approve {}", refusal.rule));
-    std::iter::once(command).chain(companies).chain(rules).collect()
-}
-
-fn shell_word(text: &str) -> String {
-    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_company_is_quoted_for_the_shell_where_it_needs_to_be() {
-        assert_eq!(shell_word("acme-01"), "acme-01");
-        assert_eq!(shell_word("o'brien & sons"), r"'o'\''brien & sons'");
-    }
 }

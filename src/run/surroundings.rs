@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
+use super::error::RunError;
 use super::services::Services;
 use crate::apply::Applier;
 use crate::clock::Clock;
@@ -40,6 +41,7 @@ impl Surroundings<'_> {
             hold_zero_drop: guards.hold_zero_drop,
             zeroed_percent_max: guards.max_zeroed_percent,
             missing_orgs_percent_max: guards.max_missing_orgs_percent,
+            missing_records_percent_max: guards.max_missing_records_percent,
         }
     }
 
@@ -104,6 +106,14 @@ pub async fn existing_state(config: &Config) -> Result<Option<State>, StateError
 /// Where it cannot be used.
 pub async fn state_reader(config: &Config) -> Result<Option<StateReader>, StateError> {
     StateReader::open(&place(config), &tenant(config)).await
+}
+
+/// Refuses where `what` is to be kept and would end with the process.
+pub(super) fn keeps_something(config: &Config, what: &'static str) -> Result<(), RunError> {
+    match place(config) {
+        Place::Memory => Err(RunError::NothingKept { what }),
+        Place::File(_) | Place::Server(_) => Ok(()),
+    }
 }
 
 fn place(config: &Config) -> Place<'_> {

@@ -7,6 +7,7 @@ use tracing::warn;
 
 use super::error::RunError;
 use super::prepare::Preparation;
+use super::roll::Roll;
 use super::settlement::settle_earlier_writes;
 use crate::connectwise::{self, TypeState, collect};
 use crate::domain::company::ConfigurationStatus;
@@ -17,7 +18,7 @@ use crate::domain::organization::Organization;
 use crate::domain::snapshot::Completeness;
 use crate::domain::work::Work;
 use crate::http::Exchange;
-use crate::plan::{Setup, setup_changes};
+use crate::plan::{RollCall, Setup, setup_changes};
 use crate::resolve::{Known, Request, ResolvedLine, match_questions, resolve};
 use crate::umbrella;
 
@@ -30,6 +31,7 @@ pub(super) struct Survey {
     pub(super) status: Option<StatusId>,
     /// Whether there is any record of the type.
     has_records: bool,
+    pub(super) roll: Roll,
     /// The lines of the scope, resolved.
     pub(super) lines: Vec<ResolvedLine>,
     /// What is not about one line.
@@ -39,13 +41,14 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    pub(super) fn setup<'a>(&'a self, type_name: &'a str) -> Setup<'a> {
+    pub(super) fn setup<'a>(&'a self, type_name: &'a str, roll_call: &'a RollCall) -> Setup<'a> {
         Setup {
             type_name,
             type_exists: self.type_state.id.is_some(),
             questions: &self.type_state.questions,
             has_default_status: self.status.is_some(),
             has_records: self.has_records,
+            roll_call,
         }
     }
 }
@@ -77,6 +80,7 @@ impl<E: Exchange> Preparation<'_, E> {
             settle_earlier_writes(recorded, &records).await?;
         }
         let has_records = !records.is_empty();
+        let roll = Roll::new(self.memory.state(), type_name, &companies, &records).await?;
         let known = Known {
             mapping: self.surroundings.mapping,
             organizations: &organizations.customers,
@@ -95,9 +99,10 @@ impl<E: Exchange> Preparation<'_, E> {
         let resolution = resolve(known, &request);
         findings.extend(resolution.unmapped);
         let lines = resolution.lines;
-        let survey = Survey { organizations, type_state, status, has_records, lines, findings, read_until };
+        let survey =
+            Survey { organizations, type_state, status, has_records, roll, lines, findings, read_until };
         if self.job.work.creates() {
-            self.check_type(&survey.setup(type_name))?;
+            self.check_type(&survey.setup(type_name, &RollCall::default()))?;
         }
         Ok(survey)
     }

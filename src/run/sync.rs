@@ -1,14 +1,19 @@
 //! One run: plan, and carry the plan out.
 
+use tracing::warn;
+
 use super::error::RunError;
 use super::prepare::{Job, Memory, Preparation, Prepared};
 use super::recorded::{Order, Recorded};
 use super::report::{Calls, Planned, Report};
+use super::roll::Roll;
 use super::services::Services;
 use super::surroundings::{Surroundings, state_reader};
 use crate::connectwise::Reader;
 use crate::http::Exchange;
 use crate::plan::guard::approve;
+use crate::resolve::Scope;
+use crate::store::State;
 use crate::umbrella::Umbrella;
 
 /// Makes a plan, and leaves it at that.
@@ -23,6 +28,7 @@ pub async fn plan<E: Exchange>(
 ) -> Result<Planned, RunError> {
     let state = state_reader(surroundings.config).await?;
     let memory = Memory::Reading(state.as_ref());
+    let job = &job.with_approvals(state.as_ref(), surroundings.clock.now()).await?;
     let preparation = Preparation { umbrella, reader, surroundings, job, memory };
     let prepared = preparation.prepare().await?;
     let calls = Calls { umbrella: umbrella.traffic(), connectwise: reader.traffic() };
@@ -30,7 +36,7 @@ pub async fn plan<E: Exchange>(
         Ok(approved) => (approved.into_plan(), Vec::new()),
         Err(refused) => (refused.plan, refused.refusals),
     };
-    Ok(Planned { plan, refusals, companies: job.scope.companies(), calls })
+    Ok(Planned { plan, refusals, invocation: job.invocation.clone(), calls })
 }
 
 /// One run, of a night or over another window: takes the lease, makes a plan, and carries it out unless a guard refuses it.
@@ -47,12 +53,25 @@ pub async fn sync<E: Exchange>(
     let work = async |recorded: &Recorded<'_>| {
         let (umbrella, reader) = (&services.umbrella, &services.reader);
         let memory = Memory::Recording(recorded);
+        let state = recorded.state();
+        let job = &job.with_approvals(Some(state.reader()), surroundings.clock.now()).await?;
         let preparation = Preparation { umbrella, reader, surroundings, job, memory };
-        let Prepared { plan, type_state, status, counts } = preparation.prepare().await?;
-        recorded.state().keep_counts(job.scheduled, counts).await?;
-        let (waivers, companies) = (&job.waivers, job.scope.companies());
-        let order = Order { plan, type_state: &type_state, status, waivers, companies };
-        Ok(recorded.apply(services, order).await)
+        let Prepared { plan, type_state, status, roll, counts } = preparation.prepare().await?;
+        state.keep_counts(job.scheduled, counts).await?;
+        let (waivers, invocation) = (&job.waivers, job.invocation.clone());
+        let order = Order { plan, type_state: &type_state, status, waivers, invocation };
+        let report = recorded.apply(services, order).await?;
+        if matches!(job.scope, Scope::Fleet) && report.refusals.is_empty() && report.stopped.is_none() {
+            keep_roll(&roll, state, surroundings, &report).await;
+        }
+        Ok(report)
     };
     recorded.carry_out(work, Report::summary, || services.calls()).await
+}
+
+/// Keeps which records there are. Where that fails nothing that was written is undone by it: the next run is judged by what was known before.
+async fn keep_roll(roll: &Roll, state: &State, surroundings: &Surroundings<'_>, report: &Report) {
+    if let Err(error) = roll.keep(state, &surroundings.config.record.type_name, report).await {
+        warn!(%error, "which records there are was not kept");
+    }
 }

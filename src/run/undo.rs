@@ -1,6 +1,7 @@
 //! Puts back what a run wrote, where it is still there.
 
 use super::error::RunError;
+use super::invocation::Invocation;
 use super::recorded::{Order, Recorded};
 use super::report::{Calls, Report};
 use super::services::Services;
@@ -31,7 +32,6 @@ pub struct PlannedUndo {
     pub left_alone: Vec<LeftAlone>,
     /// Requests that planning took.
     pub calls: Calls,
-    companies: Vec<String>,
     type_state: TypeState,
 }
 
@@ -85,7 +85,7 @@ pub async fn plan_undo<E: Exchange>(
     let live = Live { records: &records, questions: &type_state.questions, altered: &altered };
     let Undo { plan, left_alone } = plan(surroundings.clock.now(), &writes, live);
     let calls = Calls { umbrella: Traffic::default(), connectwise: reader.traffic() };
-    Ok(PlannedUndo { of, plan, left_alone, calls, companies: companies.to_vec(), type_state })
+    Ok(PlannedUndo { of, plan, left_alone, calls, type_state })
 }
 
 /// Carries out exactly `planned`, as a run of its own.
@@ -97,7 +97,7 @@ pub async fn undo<E: Exchange>(
     surroundings: &Surroundings<'_>,
     planned: PlannedUndo,
 ) -> Result<Undone, RunError> {
-    let PlannedUndo { of, plan, left_alone, companies, type_state, .. } = planned;
+    let PlannedUndo { of, plan, left_alone, type_state, .. } = planned;
     let recorded =
         Recorded::begin(surroundings, plan.work.command(), Some(format!("run {}", of.id)), plan.scheduled)
             .await?;
@@ -105,7 +105,8 @@ pub async fn undo<E: Exchange>(
         settle(recorded, surroundings, &services.reader, &type_state).await?;
         // No rule needs a person's word: there are no creates, falls or missing organizations in it, and guards judge it as any other plan.
         let (type_state, waivers) = (&type_state, &Waivers::default());
-        Ok(recorded.apply(services, Order { plan, type_state, status: None, waivers, companies }).await)
+        let order = Order { plan, type_state, status: None, waivers, invocation: Invocation::default() };
+        Ok(recorded.apply(services, order).await?)
     };
     let report = recorded.carry_out(work, Report::summary, || services.calls()).await?;
     Ok(Undone { of, run: surroundings.run, report, left_alone })

@@ -19,7 +19,10 @@ use crate::secret::Secret;
 /// How long to wait for a connection; SQLite waits as long for a lock on its file.
 const ACQUIRE_MAX: Duration = Duration::from_secs(30);
 /// Every migration that brings a state up to date: schema, name, SQL. Embedded, forward only; what was released never changes.
-pub const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "state", include_str!("migrations/0001_state.sql"))];
+pub const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "state", include_str!("migrations/0001_state.sql")),
+    (2, "approvals", include_str!("migrations/0002_approvals.sql")),
+];
 
 /// Where the state is kept.
 #[derive(Clone)]

@@ -80,8 +80,18 @@ impl State {
                     query.bind(FORGOTTEN_PROBLEM).execute(&mut *transaction).await?;
                 }
             }
+            for table in ["approvals", "known_records"] {
+                let delete = format!("DELETE FROM {table} WHERE tenant = $1 AND psa_key = $2");
+                let query = sqlx::query(AssertSqlSafe(delete)).bind(&tenant).bind(&psa_key);
+                query.execute(&mut *transaction).await?;
+            }
+            let approvals =
+                AssertSqlSafe(format!("DELETE FROM run_approvals WHERE psa_key = $1 {of_tenant}"));
+            sqlx::query(approvals).bind(&psa_key).bind(&tenant).execute(&mut *transaction).await?;
             for organization in organizations {
                 let id = signed(organization.0);
+                let known = "DELETE FROM known_records WHERE tenant = $1 AND org_id = $2";
+                sqlx::query(known).bind(&tenant).bind(id).execute(&mut *transaction).await?;
                 let altered = "DELETE FROM altered_answers WHERE tenant = $1 AND org_id = $2";
                 let counts = "DELETE FROM month_counts WHERE tenant = $1 AND org_id = $2";
                 sqlx::query(altered).bind(&tenant).bind(id).execute(&mut *transaction).await?;

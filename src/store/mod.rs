@@ -9,11 +9,13 @@
 //! * Secrets and tokens.
 //! * Answers to questions that are not among the 16.
 
+mod approvals;
 mod counts;
 mod database;
 mod error;
 mod forget;
 mod journal;
+mod known;
 mod lease;
 mod months;
 mod runs;
@@ -22,6 +24,7 @@ mod words;
 
 use self::database::{Access, Database, newest_schema};
 
+pub use self::approvals::APPROVAL_LAPSES_AFTER;
 pub use self::counts::MonthCounts;
 pub use self::database::{MIGRATIONS, Place};
 pub use self::error::{LeaseError, StateError};

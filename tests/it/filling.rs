@@ -178,7 +178,7 @@ async fn a_state_that_keeps_nothing_is_refused_before_anything_is_asked() {
     let night = Night::of(two());
     for is_dry_run in [true, false] {
         let error = night.try_history(MONTHS, is_dry_run).await.unwrap_err();
-        assert!(matches!(error, RunError::NothingKept));
+        assert!(matches!(error, RunError::NothingKept { .. }));
         assert_eq!(error.exit(), Exit::Config);
     }
     assert!(night.simulation.log().is_empty());

@@ -5,7 +5,7 @@ use psasync::domain::finding::{Bucket, Reason};
 use psasync::domain::waiver::Rule;
 use psasync::domain::work::Work;
 use psasync::plan::guard::Share;
-use psasync::run::{Exit, approval};
+use psasync::run::Exit;
 use rstest::rstest;
 use serde_json::json;
 use simulator::world::{DeploymentCount, IdentityType};
@@ -218,14 +218,15 @@ async fn all_rules_that_refuse_are_named_at_once_with_the_command_that_approves_
     let night = names.iter().take(11).fold(Night::of(world), |night, name| night.company(name));
     let planned = night.plan().await;
     let report = night.sync().await;
-    for (refusals, companies) in
-        [(&planned.refusals, &planned.companies), (&report.refusals, &report.companies)]
+    for (refusals, invocation) in
+        [(&planned.refusals, &planned.invocation), (&report.refusals, &report.invocation)]
     {
         let rules: Vec<_> = refusals.iter().map(|refusal| (refusal.rule, refusal.companies.len())).collect();
         assert_eq!(rules, [(Rule::MaxMissingOrgsPercent, 5), (Rule::MaxZeroedPercent, 6)]);
         let scope: String = (1..=11).map(|number| format!(" --company c{number:02}")).collect();
         let rules = "--approve max-missing-orgs-percent --approve max-zeroed-percent";
-        assert_eq!(approval(Work::Night, refusals, companies), format!("psasync sync{scope} {rules}"));
+        let expected = format!("psasync sync{scope} {rules}");
+        assert_eq!(invocation.approving(Work::Night, refusals), expected);
     }
     assert_eq!((report.exit(), night.count(Service::ConnectWise, "PATCH")), (Exit::Refused, 0));
     assert_eq!(report.counts().values().sum::<usize>(), 11);

@@ -283,9 +283,9 @@ async fn the_history_reads_as_it_did() {
     assert_snapshot!("undo_plan_json", plain(&shortened(&v1::undo_plan(&planned, Exit::Usage))));
     let undone = night.carry_out(planned).await.unwrap();
     assert_snapshot!("undo_text", plain(&text::undo(&undone)));
-    let runs = night.past_runs().await;
-    assert_snapshot!("history_text", plain(&text::history(Some(&runs))));
-    assert_snapshot!("history_json", plain(&v1::history(&runs)));
+    let history = night.run_history().await;
+    assert_snapshot!("history_text", plain(&text::history(Some(&history))));
+    assert_snapshot!("history_json", plain(&v1::history(&history)));
     let company = night.company_history("BETA").await.unwrap();
     assert_snapshot!("history_company_text", plain(&text::history_of_company(&company)));
     assert_snapshot!("history_company_json", plain(&shortened(&v1::history_of_company(&company))));

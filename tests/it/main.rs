@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot build its world has failed")]
 
 mod answers;
+mod approvals;
 mod backfill;
 mod calls;
 mod customers;

@@ -15,7 +15,7 @@ use psasync::domain::waiver::{Rule, Waivers};
 use psasync::domain::work::Work;
 use psasync::plan::guard::{Limits, approve};
 use psasync::plan::{
-    Action, Informed, LinePlan, Plan, Policy, SecondSource, Setup, SetupChange, falls, plan,
+    Action, Informed, LinePlan, Plan, Policy, RollCall, SecondSource, Setup, SetupChange, falls, plan,
 };
 use psasync::resolve::{ResolvedLine, Target};
 use psasync::translate::translate;
@@ -23,8 +23,13 @@ use rstest::rstest;
 
 use crate::worlds::{FORMAT, line, metrics, organization, questions, record};
 
-const LIMITS: Limits =
-    Limits { creates_max: 25, hold_zero_drop: true, zeroed_percent_max: 30, missing_orgs_percent_max: 20 };
+const LIMITS: Limits = Limits {
+    creates_max: 25,
+    hold_zero_drop: true,
+    zeroed_percent_max: 30,
+    missing_orgs_percent_max: 20,
+    missing_records_percent_max: 20,
+};
 
 struct World {
     lines: Vec<Informed>,
@@ -34,6 +39,7 @@ struct World {
     type_exists: bool,
     touch_unchanged: bool,
     waivers: Waivers,
+    roll_call: RollCall,
 }
 
 fn world(lines: Vec<Informed>) -> World {
@@ -45,6 +51,7 @@ fn world(lines: Vec<Informed>) -> World {
         type_exists: true,
         touch_unchanged: true,
         waivers: Waivers::default(),
+        roll_call: RollCall::default(),
     }
 }
 
@@ -56,6 +63,7 @@ impl World {
             questions: &self.questions,
             has_default_status: self.has_default_status,
             has_records: self.has_records,
+            roll_call: &self.roll_call,
         };
         let policy = Policy {
             work: Work::Night,

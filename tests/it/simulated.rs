@@ -16,19 +16,19 @@ use psasync::clock::Clock;
 use psasync::config::{self, mapping_file};
 use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Finding, Reason};
-use psasync::domain::ids::RunId;
+use psasync::domain::ids::{PsaId, RunId};
 use psasync::domain::mapping::Mapping;
-use psasync::domain::waiver::{Rule, Waivers};
+use psasync::domain::waiver::{Rule, Waiver, Waivers};
 use psasync::domain::window::Window;
 use psasync::domain::work::Work;
 use psasync::plan::LinePlan;
 use psasync::progress::Unwatched;
 use psasync::resolve::Scope;
 use psasync::run::{
-    Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Job, NearMatches, OrganizationMonths,
-    PastRun, Planned, PlannedUndo, Report, RunError, Services, Surroundings, Undone, bootstrap, bucket,
-    company_history, explain, farewell, fill_history, forget, months, past_runs, plan, plan_fill, plan_undo,
-    sync, undo,
+    Approval, Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Invocation, Job,
+    NearMatches, OrganizationMonths, PastRun, Planned, PlannedUndo, Report, RunError, RunHistory, Services,
+    Surroundings, Undone, approve_next, bootstrap, bucket, company_history, explain, farewell, fill_history,
+    forget, months, past_runs, plan, plan_fill, plan_undo, sync, undo,
 };
 use psasync::store::{Forgotten, Lease, RECORDS, State};
 use serde_json::Value;
@@ -140,6 +140,13 @@ impl Night {
         };
         companies.insert(psa_id.to_lowercase());
         self.scope = Scope::Companies(companies);
+        self
+    }
+
+    /// Makes runs be about all companies again, with no rule approved.
+    pub(crate) fn fleet(mut self) -> Self {
+        self.scope = Scope::Fleet;
+        self.waivers = Waivers::default();
         self
     }
 
@@ -303,8 +310,27 @@ impl Night {
         undo(&run.services, &run.surroundings(), planned).await
     }
 
+    /// Lets the next nightly run pass a rule, as `psasync approve` does.
+    pub(crate) async fn approve_next(&self, rule: Rule, companies: &[&str]) -> Vec<Waiver> {
+        self.try_approve_next(Approval::Give, rule, companies).await.unwrap()
+    }
+
+    pub(crate) async fn try_approve_next(
+        &self,
+        approval: Approval,
+        rule: Rule,
+        companies: &[&str],
+    ) -> Result<Vec<Waiver>, RunError> {
+        let companies: Vec<_> = companies.iter().filter_map(|company| PsaId::new(company)).collect();
+        approve_next(&self.run().config, approval, rule, &companies, self.simulation.now()).await
+    }
+
     /// The runs of the history, the latest first.
     pub(crate) async fn past_runs(&self) -> Vec<PastRun> {
+        self.run_history().await.runs
+    }
+
+    pub(crate) async fn run_history(&self) -> RunHistory {
         past_runs(&self.run().config, self.simulation.now(), 20).await.unwrap().unwrap()
     }
 
@@ -368,6 +394,7 @@ impl Night {
             scope: self.scope.clone(),
             waivers: self.waivers.clone(),
             refresh_month: self.refresh_month,
+            invocation: Invocation { companies: self.scope.companies(), ..Invocation::default() },
         };
         let id = RunId::new(
             now,

@@ -34,8 +34,8 @@ pub(in crate::cli) async fn run(context: &Context, args: &HistoryArgs) -> Result
         None => {
             let runs = past_runs(config, ready.clock.now(), args.limit).await?;
             match args.format {
-                Format::Text => text::history(runs.as_deref()),
-                Format::Json => v1::history(runs.as_deref().unwrap_or_default()),
+                Format::Text => text::history(runs.as_ref()),
+                Format::Json => v1::history(&runs.unwrap_or_default()),
             }
         }
     };

@@ -7,7 +7,7 @@ use crate::cli::printer;
 use crate::domain::work::Work;
 use crate::plan::guard::Refusal;
 use crate::render::{json, text};
-use crate::run::{Exit, Job, Planned, approval, plan};
+use crate::run::{Exit, Invocation, Job, Planned, plan};
 
 pub(in crate::cli) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
     let ready = context.ready()?;
@@ -24,17 +24,22 @@ pub(super) async fn show(ready: &Ready, job: &Job, format: Format, detailed: boo
         Format::Json => json::v1::plan(&planned, exit),
     })?;
     if !planned.refusals.is_empty() {
-        refused(job.work, &planned.refusals, &planned.companies).print();
+        refused(job.work, &planned.refusals, &planned.invocation).print();
     }
     Ok(exit)
 }
 
 /// What a person reads where nothing but stderr is kept.
-pub(super) fn refused(work: Work, refusals: &[Refusal], companies: &[String]) -> Failure {
-    let sentences: Vec<_> = refusals.iter().map(ToString::to_string).collect();
-    let hint =
-        format!("look at these companies; to let a run pass once: `{}`", approval(work, refusals, companies));
-    Failure::new(Exit::Refused, sentences.join("; "), hint)
+pub(super) fn refused(work: Work, refusals: &[Refusal], invocation: &Invocation) -> Failure {
+    let sentences: Vec<_> = refusals.iter().map(text::refusal).collect();
+    let mut hint = format!(
+        "look at these companies; to let a run pass once: `{}`",
+        invocation.approving(work, refusals)
+    );
+    if let Some(next) = invocation.approving_next(work, refusals) {
+        hint += &format!(", or for the next nightly run: `{next}`");
+    }
+    Failure::new(Exit::Refused, sentences.join("\n"), hint)
 }
 
 /// Makes a plan. The writing half of the ConnectWise client stays out of it.

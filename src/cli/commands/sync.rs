@@ -35,7 +35,7 @@ pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Ex
 pub(super) fn complain(ready: &Ready, report: &Report, exit: Exit) {
     let work = report.plan.work;
     if !report.refusals.is_empty() {
-        plan::refused(work, &report.refusals, &report.companies).print();
+        plan::refused(work, &report.refusals, &report.invocation).print();
     } else if let Some(error) = &report.stopped {
         stopped(ready, work, exit, error).print();
     } else if report.is_denied() {

@@ -5,9 +5,12 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use owo_colors::OwoColorize as _;
 
+use super::approvals::{approval, approvals};
 use super::{heading, line, number_of, shown};
 use crate::domain::metrics::Threats;
-use crate::run::{CompanyHistory, Farewell, MonthValues, OrganizationMonths, PastAnswers, PastRun};
+use crate::run::{
+    CompanyHistory, Farewell, MonthValues, OrganizationMonths, PastAnswers, PastRun, RunHistory,
+};
 use crate::store::{CallCount, Forgotten, RunRow};
 use crate::translate::ThreatCount;
 
@@ -17,15 +20,19 @@ const UNKNOWN: &str = "-";
 
 /// The runs, the latest first.
 #[must_use]
-pub fn runs(runs: Option<&[PastRun]>) -> String {
+pub fn runs(history: Option<&RunHistory>) -> String {
     let mut out = String::new();
-    match runs {
+    match history.map(|history| history.runs.as_slice()) {
         None => line(&mut out, NO_STATE),
         Some([]) => line(&mut out, "No run is in the history yet."),
         Some(runs) => {
             heading(&mut out, "Runs, the latest first");
             runs.iter().for_each(|run| past_run(&mut out, run));
         }
+    }
+    if let Some(history) = history.filter(|history| !history.waiting.is_empty()) {
+        line(&mut out, "");
+        out += &approvals(&history.waiting);
     }
     out
 }
@@ -35,7 +42,7 @@ pub(super) fn command(row: &RunRow) -> String {
     row.about.as_ref().map_or_else(|| row.command.clone(), |about| format!("{} of {about}", row.command))
 }
 
-fn past_run(out: &mut String, PastRun { row, outcome }: &PastRun) {
+fn past_run(out: &mut String, PastRun { row, outcome, approvals }: &PastRun) {
     let outcome = match outcome.as_str() {
         "done" => outcome.green().to_string(),
         "running" => outcome.cyan().to_string(),
@@ -63,6 +70,10 @@ fn past_run(out: &mut String, PastRun { row, outcome }: &PastRun) {
     if umbrella.requests + connectwise.requests > 0 {
         let _ =
             writeln!(out, "    requests: Umbrella {}, ConnectWise {}", calls(umbrella), calls(connectwise));
+    }
+    if !approvals.is_empty() {
+        let approvals: Vec<_> = approvals.iter().map(approval).collect();
+        let _ = writeln!(out, "    was allowed to pass {}", approvals.join(", "));
     }
     if let Some(problem) = &row.problem {
         let _ = writeln!(out, "    problem: {problem}");

@@ -3,6 +3,7 @@
 mod history;
 mod undo;
 
+mod approvals;
 mod explain;
 
 use std::collections::BTreeMap;
@@ -18,10 +19,11 @@ use crate::domain::work::Work;
 use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{Action, Counts, LinePlan, Plan, SetupChange};
-use crate::run::{Bootstrap, Calls, Filled, Planned, Report, approval};
+use crate::run::{Bootstrap, Calls, Filled, Invocation, Planned, Report};
 
 use super::RETURNS;
 
+pub use approvals::approvals;
 pub use explain::explanations;
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
@@ -37,7 +39,7 @@ pub const NOTHING_TO_DO: &str = "Nothing to do: no record needs a change.";
 /// The plan, field by field.
 #[must_use]
 pub fn plan(planned: &Planned) -> String {
-    let Planned { plan, refusals, companies, .. } = planned;
+    let Planned { plan, refusals, invocation, .. } = planned;
     let mut out = String::new();
     heading(&mut out, &title(plan, "Plan", "Backfill plan"));
     setup(&mut out, &plan.setup);
@@ -46,7 +48,7 @@ pub fn plan(planned: &Planned) -> String {
         line(&mut out, NOTHING_TO_DO);
     }
     findings(&mut out, plan.lines.iter().flat_map(|line| &line.findings).chain(&plan.findings));
-    refused(&mut out, plan.work, refusals, companies);
+    refused(&mut out, plan.work, refusals, invocation);
     line(&mut out, "");
     counts(&mut out, &plan.counts());
     forecast(&mut out, plan);
@@ -65,7 +67,7 @@ pub fn sync(report: &Report) -> String {
     }
     let of_lines = report.lines().flat_map(|(plan, outcome)| plan.findings.iter().chain(&outcome.findings));
     findings(&mut out, of_lines.chain(&report.plan.findings));
-    refused(&mut out, report.plan.work, &report.refusals, &report.companies);
+    refused(&mut out, report.plan.work, &report.refusals, &report.invocation);
     line(&mut out, "");
     if !report.refusals.is_empty() {
         line(&mut out, "Nothing was written. As planned:");
@@ -255,18 +257,30 @@ fn named(subjects: &[&str]) -> String {
     }
 }
 
-fn refused(out: &mut String, work: Work, refusals: &[Refusal], scope: &[String]) {
+fn refused(out: &mut String, work: Work, refusals: &[Refusal], invocation: &Invocation) {
     if refusals.is_empty() {
         return;
     }
     line(out, "");
-    for refusal in refusals {
-        let companies: Vec<_> = refusal.companies.iter().map(|company| company.as_str()).collect();
-        let _ = writeln!(out, "{}", refusal.to_string().red().bold());
-        let _ = writeln!(out, "  companies: {}", named(&companies));
-        let _ = writeln!(out, "  to change the rule for good: `{}` in the configuration", refusal.key);
+    for one in refusals {
+        line(out, &refusal(one));
     }
-    let _ = writeln!(out, "To let a run pass once: {}", approval(work, refusals, scope));
+    let _ = writeln!(out, "To let a run pass once: {}", invocation.approving(work, refusals));
+    if let Some(next) = invocation.approving_next(work, refusals) {
+        let _ = writeln!(out, "To let the next nightly run pass once: {next}");
+    }
+}
+
+/// Rule, measured value and limit, the companies, and the key that changes the rule for good.
+#[must_use]
+pub fn refusal(refusal: &Refusal) -> String {
+    let companies: Vec<_> = refusal.companies.iter().map(|company| company.as_str()).collect();
+    format!(
+        "{}\n  companies: {}\n  to change the rule for good: `{}` in the configuration",
+        refusal.to_string().red().bold(),
+        named(&companies),
+        refusal.key
+    )
 }
 
 /// `24 mapping lines = 3 unchanged + …`, every bucket named.

@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use psasync::clock::Clock;
 use psasync::domain::answer::{Alteration, Stored};
 use psasync::domain::field::FieldId;
-use psasync::domain::ids::{CompanyId, OrgId, RecordId, RunId};
+use psasync::domain::ids::{CompanyId, OrgId, PsaId, RecordId, RunId};
 use psasync::domain::metrics::{CategoryRequests, MonthAnswers, Threats};
+use psasync::domain::record::KnownRecord;
+use psasync::domain::waiver::{Rule, Waiver};
 use psasync::store::{
     CallCount, CallCounts, Lease, LeaseError, MIGRATIONS, MonthCounts, RECORDS, RunRow, State, StateReader,
     WriteKind, WriteRow, WriteState,
@@ -20,11 +22,18 @@ use super::{answers, at};
 use crate::{Home, elsewhere};
 
 /// For every migration: its schema, the SHA-384 of its text as it was released, and rows of that schema for the next to carry.
-const RELEASED: [(i64, &str, &str); 1] = [(
-    1,
-    "ea260f135632d1fbd67f09db92f7b0c7e7efe4deb1a5050949c7ac21a480ac170af37d8a62cbf8606aef79e19eae83bf",
-    include_str!("../samples/0001.sql"),
-)];
+const RELEASED: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "ea260f135632d1fbd67f09db92f7b0c7e7efe4deb1a5050949c7ac21a480ac170af37d8a62cbf8606aef79e19eae83bf",
+        include_str!("../samples/0001.sql"),
+    ),
+    (
+        2,
+        "85d5f1156445b5b38ebda186e8605a4f01f64bdb13600746ea97ed0fda33b040aba38ebf415711f6b5a3db6efd6b1499",
+        concat!(include_str!("../samples/0001.sql"), include_str!("../samples/0002.sql")),
+    ),
+];
 
 fn migration((schema, name, sql): &(i64, &'static str, &'static str)) -> Migration {
     Migration::new(*schema, (*name).into(), MigrationType::Simple, (*sql).into_sql_str(), false)
@@ -84,6 +93,9 @@ async fn every_schema_is_brought_up_to_date_with_all_that_it_held() {
         assert_altered(reader).await;
         assert_months(reader).await;
         assert_leased(&state).await;
+        if schema >= 2 {
+            assert_approved(reader).await;
+        }
     }
 }
 
@@ -184,6 +196,27 @@ async fn assert_months(reader: &StateReader) {
         agents_active: None,
     };
     assert_eq!(reader.month_counts(OrgId(1)).await.unwrap(), [("2026-10".to_owned(), counts)]);
+}
+
+async fn assert_approved(reader: &StateReader) {
+    let record = |record, psa_id, organization: Option<u64>| KnownRecord {
+        record: RecordId(record),
+        psa_id: PsaId::new(psa_id).unwrap(),
+        organization: organization.map(OrgId),
+    };
+    let known = reader.known_records(" opendns_UMBRELLA").await.unwrap();
+    assert_eq!(known, [record(41, "ACME Süd", Some(1)), record(42, "BETA", None)]);
+    let all =
+        |since: Option<&str>| Waiver { rule: Rule::MaxCreates, company: None, waiting_since: since.map(at) };
+    let one = |since| Waiver {
+        rule: Rule::ValueFellToZero,
+        company: PsaId::new("ACME Süd"),
+        waiting_since: Some(at(since)),
+    };
+    let waiting = reader.approvals(at("2026-11-03T00:00:00Z")).await.unwrap();
+    assert_eq!(waiting, [all(Some("2026-11-02T09:00:00Z")), one("2026-11-02T09:01:00Z")]);
+    let used = reader.approvals_by_run().await.unwrap();
+    assert_eq!(used, BTreeMap::from([(run(1), vec![all(None), one("2026-10-31T09:01:00Z")])]));
 }
 
 /// The run that died has the lease until a minute after its last renewal.

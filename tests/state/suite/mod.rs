@@ -1,5 +1,6 @@
 //! What holds wherever the state lies. Both targets compile all of it, so that no rule can be tested on one database only.
 
+mod approvals;
 mod counts;
 mod forget;
 mod journal;

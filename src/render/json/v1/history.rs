@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{FORMAT_VERSION, time, to_text};
+use super::{FORMAT_VERSION, approvals, time, to_text};
 use crate::domain::ids::{OrgId, RecordId, RunId};
 use crate::domain::metrics::{CategoryRequests, MonthAnswers, Threats};
-use crate::run::{CompanyHistory, Exit, Farewell, MonthValues, OrganizationMonths, PastAnswers, PastRun};
+use crate::run::{
+    CompanyHistory, Exit, Farewell, MonthValues, OrganizationMonths, PastAnswers, PastRun, RunHistory,
+};
 use crate::store::{CallCounts, Forgotten, MonthCounts};
 
 #[derive(Serialize)]
 struct Runs<'a> {
     format_version: u32,
     kind: &'static str,
+    waiting_approvals: Vec<approvals::Waiting<'a>>,
     runs: Vec<RunRow<'a>>,
     exit_code: u8,
 }
@@ -29,6 +32,7 @@ struct RunRow<'a> {
     finished_at: Option<String>,
     outcome: &'a str,
     problem: Option<&'a str>,
+    approvals: Vec<approvals::Approval<'a>>,
     counts: &'a BTreeMap<String, u64>,
     calls: CallCounts,
 }
@@ -109,12 +113,17 @@ struct ForgottenRow<'a> {
 
 /// The report of `history`: the runs.
 #[must_use]
-pub fn runs(runs: &[PastRun]) -> String {
-    let runs = runs.iter().map(run).collect();
-    to_text(&Runs { format_version: FORMAT_VERSION, kind: "history", runs, exit_code: Exit::Done.code() })
+pub fn runs(history: &RunHistory) -> String {
+    to_text(&Runs {
+        format_version: FORMAT_VERSION,
+        kind: "history",
+        waiting_approvals: history.waiting.iter().map(approvals::waiting).collect(),
+        runs: history.runs.iter().map(run).collect(),
+        exit_code: Exit::Done.code(),
+    })
 }
 
-fn run(PastRun { row, outcome }: &PastRun) -> RunRow<'_> {
+fn run(PastRun { row, outcome, approvals }: &PastRun) -> RunRow<'_> {
     RunRow {
         run_id: row.id,
         command: &row.command,
@@ -125,6 +134,7 @@ fn run(PastRun { row, outcome }: &PastRun) -> RunRow<'_> {
         finished_at: row.finished_at.map(time),
         outcome,
         problem: row.problem.as_deref(),
+        approvals: approvals.iter().map(approvals::approval).collect(),
         counts: &row.counts,
         calls: row.calls,
     }

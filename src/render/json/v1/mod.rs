@@ -1,5 +1,6 @@
 //! Version 1 of the JSON reports of all commands. Frozen: members are added, never renamed or removed.
 
+mod approvals;
 mod explain;
 mod history;
 mod undo;
@@ -17,8 +18,9 @@ use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{self, Action, Counts, LinePlan, Plan, SetupChange};
 use crate::render::RETURNS;
-use crate::run::{self, Bootstrap, Exit, Filled, Planned, Report, approval};
+use crate::run::{self, Bootstrap, Exit, Filled, Invocation, Planned, Report};
 
+pub use approvals::approvals;
 pub use explain::explanations;
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
@@ -219,7 +221,7 @@ struct HistoryRun {
 #[must_use]
 pub fn plan(planned: &Planned, exit: Exit) -> String {
     let forecast = planned.plan.forecast();
-    let Planned { plan, refusals, companies: scope, calls } = planned;
+    let Planned { plan, refusals, invocation, calls } = planned;
     let companies = plan.lines.iter().map(|line| company(line, line.bucket(), None, &[])).collect();
     to_text(&Document {
         kind: if plan.work == Work::Night { "plan" } else { plan.work.command() },
@@ -231,7 +233,7 @@ pub fn plan(planned: &Planned, exit: Exit) -> String {
             reads: forecast.reads,
         }),
         run: None,
-        ..document(plan, companies, (refusals, scope), calls, exit)
+        ..document(plan, companies, (refusals, invocation), calls, exit)
     })
 }
 
@@ -260,7 +262,7 @@ fn of_report(report: &Report, exit: Exit) -> Document<'_> {
             setup_changes: report.setup_changes,
             stopped,
         }),
-        ..document(&report.plan, companies, (&report.refusals, &report.companies), &report.calls, exit)
+        ..document(&report.plan, companies, (&report.refusals, &report.invocation), &report.calls, exit)
     }
 }
 
@@ -305,7 +307,7 @@ pub fn filled(history: &Filled, exit: Exit) -> String {
 fn document<'a>(
     plan: &'a Plan,
     companies: Vec<Company<'a>>,
-    (refusals, scope): (&'a [Refusal], &[String]),
+    (refusals, invocation): (&'a [Refusal], &Invocation),
     calls: &run::Calls,
     exit: Exit,
 ) -> Document<'a> {
@@ -323,7 +325,7 @@ fn document<'a>(
         companies,
         findings: plan.findings.iter().map(finding).collect(),
         refusals: refusals.iter().map(refusal_row).collect(),
-        approve_with: (!refusals.is_empty()).then(|| approval(plan.work, refusals, scope)),
+        approve_with: (!refusals.is_empty()).then(|| invocation.approving(plan.work, refusals)),
         calls: call_rows(calls),
         forecast: None,
         run: None,

@@ -6,7 +6,7 @@ use super::{Document, Undo, counts, document, of_report, time, to_text};
 use crate::domain::ids::{OrgId, RunId};
 use crate::plan::undo::LeftAlone;
 use crate::render::NEXT_NIGHT;
-use crate::run::{Exit, PlannedUndo, Undone};
+use crate::run::{Exit, Invocation, PlannedUndo, Undone};
 use crate::store::RunRow;
 
 /// A part of what a run wrote that stays as it is.
@@ -26,7 +26,7 @@ pub fn undo_plan(planned: &PlannedUndo, exit: Exit) -> String {
     to_text(&Document {
         counts: counts(&plan.counts()),
         undo: Some(undo_row(of, None, left_alone)),
-        ..document(plan, companies, (&[], &[]), calls, exit)
+        ..document(plan, companies, (&[], &Invocation::default()), calls, exit)
     })
 }
 

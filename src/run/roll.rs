@@ -1,0 +1,69 @@
+//! The records of the type: those that earlier runs saw, and those that ConnectWise lists now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::RunError;
+use super::report::Report;
+use crate::domain::company::Company;
+use crate::domain::ids::{CompanyId, PsaId, RecordId};
+use crate::domain::record::{KnownRecord, Record, RecordOrganization};
+use crate::plan::{Action, RollCall};
+use crate::store::{State, StateReader};
+
+/// Who is known, and who is there.
+#[derive(Debug, Default)]
+pub(super) struct Roll {
+    known: Vec<KnownRecord>,
+    /// Those at companies that ConnectWise lists.
+    listed: Vec<KnownRecord>,
+    ids: BTreeSet<RecordId>,
+}
+
+impl Roll {
+    pub(super) async fn new(
+        state: Option<&StateReader>,
+        type_name: &str,
+        companies: &[Company],
+        records: &[Record],
+    ) -> Result<Self, RunError> {
+        let known = match state {
+            Some(state) => state.known_records(type_name).await?,
+            None => Vec::new(),
+        };
+        let psa_ids: BTreeMap<CompanyId, PsaId> = companies
+            .iter()
+            .filter_map(|company| Some((company.id, PsaId::new(&company.identifier)?)))
+            .collect();
+        let listed = |record: &Record| {
+            let organization = match record.organization() {
+                RecordOrganization::Known(organization) => Some(organization),
+                RecordOrganization::Nobody | RecordOrganization::Unreadable => None,
+            };
+            let psa_id = psa_ids.get(&record.company_id)?.clone();
+            Some(KnownRecord { record: record.id, psa_id, organization })
+        };
+        Ok(Self {
+            known,
+            listed: records.iter().filter_map(listed).collect(),
+            ids: records.iter().map(|record| record.id).collect(),
+        })
+    }
+
+    pub(super) fn call(&self) -> RollCall {
+        RollCall::new(&self.known, &self.ids)
+    }
+
+    /// Keeps who is there after a run over the whole mapping that was carried out; only what differs is written.
+    pub(super) async fn keep(&self, state: &State, type_name: &str, report: &Report) -> Result<(), RunError> {
+        let known: BTreeMap<_, _> = self.known.iter().map(|known| (known.record, known)).collect();
+        let gone = known.keys().filter(|record| !self.ids.contains(record)).copied().collect();
+        let created = report.lines().filter(|(plan, _)| plan.action == Action::Create);
+        let created = created.filter_map(|(plan, outcome)| {
+            let (psa_id, organization) = (plan.line.psa_id.clone(), Some(plan.line.external_id));
+            Some(KnownRecord { record: outcome.record?, psa_id, organization })
+        });
+        let is_news = |listed: &KnownRecord| known.get(&listed.record) != Some(&listed);
+        let news = self.listed.iter().cloned().chain(created).filter(is_news).collect();
+        Ok(state.keep_records(type_name, gone, news).await?)
+    }
+}

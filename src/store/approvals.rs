@@ -1,0 +1,128 @@
+//! Rules that a person lets a run pass: those that wait for the next nightly run, and those that runs were allowed to pass.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::any::AnyRow;
+use sqlx::{AnyPool, Row as _};
+
+use super::error::StateError;
+use super::{State, StateReader, time};
+use crate::domain::ids::{PsaId, RunId};
+use crate::domain::waiver::{Rule, Waiver, Waivers};
+
+/// How long an approval waits for a nightly run. One that nobody remembers shall not let a later surprise pass.
+pub const APPROVAL_LAPSES_AFTER: TimeDelta = TimeDelta::days(7);
+
+impl State {
+    /// Lets the next nightly run pass a rule, for one company or for all. One that waits already waits anew.
+    ///
+    /// # Errors
+    /// Where the state cannot be written.
+    pub async fn approve(
+        &self,
+        rule: Rule,
+        company: Option<&PsaId>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StateError> {
+        let upsert = "INSERT INTO approvals (tenant, rule, psa_id, psa_key, given_at) VALUES ($1, $2, $3, $4, $5) \
+                      ON CONFLICT (tenant, rule, psa_key) DO UPDATE SET psa_id = EXCLUDED.psa_id, given_at = EXCLUDED.given_at";
+        let (tenant, now) = (self.0.tenant.clone(), time::written(now));
+        let (psa_id, psa_key) = columns(company);
+        let approve = async move |pool: &AnyPool| {
+            let query = sqlx::query(upsert).bind(tenant).bind(rule.name()).bind(psa_id).bind(psa_key);
+            query.bind(now).execute(pool).await.map(drop)
+        };
+        self.0.database.run(approve).await
+    }
+
+    /// Takes an approval back that no run has used, if there is one.
+    ///
+    /// # Errors
+    /// Where the state cannot be written.
+    pub async fn withdraw_approval(&self, rule: Rule, company: Option<&PsaId>) -> Result<(), StateError> {
+        let delete = "DELETE FROM approvals WHERE tenant = $1 AND rule = $2 AND psa_key = $3";
+        let (tenant, (_, psa_key)) = (self.0.tenant.clone(), columns(company));
+        let withdraw = async move |pool: &AnyPool| {
+            let query = sqlx::query(delete).bind(tenant).bind(rule.name()).bind(psa_key);
+            query.execute(pool).await.map(drop)
+        };
+        self.0.database.run(withdraw).await
+    }
+
+    /// Notes what `run` was allowed to pass. What waited for it no longer waits.
+    ///
+    /// # Errors
+    /// Where the state cannot be written.
+    pub async fn use_approvals(&self, run: RunId, waivers: &Waivers) -> Result<(), StateError> {
+        let delete = "DELETE FROM approvals WHERE tenant = $1 AND rule = $2 AND psa_key = $3";
+        let insert = "INSERT INTO run_approvals (run_id, rule, psa_id, psa_key, given_at) VALUES ($1, $2, $3, $4, $5) \
+                      ON CONFLICT (run_id, rule, psa_key) DO NOTHING";
+        let (tenant, run) = (self.0.tenant.clone(), run.to_string());
+        let waivers: Vec<_> = waivers.iter().cloned().collect();
+        let note = async move |pool: &AnyPool| {
+            let mut transaction = pool.begin().await?;
+            for Waiver { rule, company, waiting_since } in waivers {
+                let (psa_id, psa_key) = columns(company.as_ref());
+                if waiting_since.is_some() {
+                    let query = sqlx::query(delete).bind(&tenant).bind(rule.name()).bind(&psa_key);
+                    query.execute(&mut *transaction).await?;
+                }
+                let query = sqlx::query(insert).bind(&run).bind(rule.name()).bind(psa_id).bind(psa_key);
+                query.bind(waiting_since.map(time::written)).execute(&mut *transaction).await?;
+            }
+            transaction.commit().await
+        };
+        self.0.database.run(note).await
+    }
+}
+
+impl StateReader {
+    /// Approvals that wait for the next nightly run, by rule and company.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn approvals(&self, now: DateTime<Utc>) -> Result<Vec<Waiver>, StateError> {
+        let (tenant, since) = (self.tenant.clone(), time::written(now - APPROVAL_LAPSES_AFTER));
+        let select = "SELECT rule, psa_id, given_at FROM approvals WHERE tenant = $1 AND given_at > $2 ORDER BY rule, psa_key";
+        let rows =
+            async move |pool: &AnyPool| sqlx::query(select).bind(tenant).bind(since).fetch_all(pool).await;
+        let rows = self.database.run(rows).await?;
+        let waivers: Option<Vec<_>> = rows.iter().map(waiver).collect();
+        waivers.ok_or_else(|| self.database.unreadable("an approval"))
+    }
+
+    /// What each run was allowed to pass, of those that were allowed anything.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn approvals_by_run(&self) -> Result<BTreeMap<RunId, Vec<Waiver>>, StateError> {
+        let tenant = self.tenant.clone();
+        let select = "SELECT a.run_id, a.rule, a.psa_id, a.given_at FROM run_approvals a JOIN runs r ON r.run_id = a.run_id \
+                      WHERE r.tenant = $1 ORDER BY a.rule, a.psa_key";
+        let rows = async move |pool: &AnyPool| sqlx::query(select).bind(tenant).fetch_all(pool).await;
+        let mut by_run = BTreeMap::<_, Vec<_>>::new();
+        for row in self.database.run(rows).await? {
+            let run = row.try_get::<String, _>("run_id").ok().and_then(|run| RunId::parse(&run));
+            let (run, waiver) =
+                run.zip(waiver(&row)).ok_or_else(|| self.database.unreadable("an approval"))?;
+            by_run.entry(run).or_default().push(waiver);
+        }
+        Ok(by_run)
+    }
+}
+
+/// The PSA ID and what it is matched by; both empty for all companies.
+fn columns(company: Option<&PsaId>) -> (String, String) {
+    company.map(|company| (company.as_str().to_owned(), company.key())).unwrap_or_default()
+}
+
+fn waiver(row: &AnyRow) -> Option<Waiver> {
+    let text = |column: &str| row.try_get::<String, _>(column).ok();
+    let given_at = row.try_get::<Option<String>, _>("given_at").ok()?;
+    Some(Waiver {
+        rule: Rule::from_name(&text("rule")?)?,
+        company: PsaId::new(&text("psa_id")?),
+        waiting_since: given_at.and_then(|at| time::read(&at)),
+    })
+}

@@ -1,0 +1,93 @@
+use psasync::domain::ids::{OrgId, PsaId, RecordId};
+use psasync::domain::record::KnownRecord;
+use psasync::domain::waiver::{Rule, Waiver, Waivers};
+
+use super::{START, at, begin, run_id};
+use crate::Home;
+
+fn company(text: &str) -> PsaId {
+    PsaId::new(text).unwrap()
+}
+
+fn known(record: u64, psa_id: &str, organization: Option<u64>) -> KnownRecord {
+    KnownRecord { record: RecordId(record), psa_id: company(psa_id), organization: organization.map(OrgId) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_waits_once_for_each_rule_and_company() {
+    let home = Home::new();
+    let state = home.open().await;
+    let (acme, now) = (company("ACME"), at(START));
+    state.approve(Rule::MaxCreates, None, now).await.unwrap();
+    state.approve(Rule::MaxCreates, Some(&acme), now).await.unwrap();
+    state.approve(Rule::MaxCreates, Some(&company("acme ")), now).await.unwrap();
+    home.open_other_tenant().await.approve(Rule::MaxZeroedPercent, None, now).await.unwrap();
+    let waiting = state.reader().approvals(now).await.unwrap();
+    let companies: Vec<_> = waiting.iter().map(|waiver| waiver.company.clone()).collect();
+    assert_eq!(companies, [None, Some(company("acme"))]);
+    state.withdraw_approval(Rule::MaxCreates, Some(&acme)).await.unwrap();
+    state.withdraw_approval(Rule::MaxZeroedPercent, None).await.unwrap();
+    assert_eq!(state.reader().approvals(now).await.unwrap().len(), 1);
+    assert_eq!(home.open_other_tenant().await.reader().approvals(now).await.unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_is_used_waits_no_longer_and_is_kept_with_its_run() {
+    let home = Home::new();
+    let state = home.open().await;
+    begin(&state, 1, START).await;
+    let now = at(START);
+    for rule in [Rule::MaxCreates, Rule::MaxZeroedPercent] {
+        state.approve(rule, None, now).await.unwrap();
+    }
+    let used = Waiver { rule: Rule::MaxCreates, company: None, waiting_since: Some(now) };
+    let said = Waiver { rule: Rule::MaxZeroedPercent, company: None, waiting_since: None };
+    let waivers: Waivers = [used.clone(), said.clone()].into_iter().collect();
+    for _ in 0..2 {
+        state.use_approvals(run_id(1), &waivers).await.unwrap();
+    }
+    let waiting = state.reader().approvals(now).await.unwrap();
+    assert_eq!(waiting.len(), 1, "what a run's own command says takes nothing from the next night");
+    assert_eq!(waiting[0].rule, Rule::MaxZeroedPercent);
+    let by_run = state.reader().approvals_by_run().await.unwrap();
+    assert_eq!(by_run[&run_id(1)], [used, said]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_are_known_by_tenant_and_type() {
+    let home = Home::new();
+    let state = home.open().await;
+    let listed = vec![known(1, "ACME", Some(7)), known(2, "BETA", None)];
+    state.keep_records("OpenDNS_Umbrella", Vec::new(), listed.clone()).await.unwrap();
+    assert_eq!(state.reader().known_records("opendns_umbrella ").await.unwrap(), listed);
+    assert_eq!(state.reader().known_records("Another").await.unwrap(), []);
+    let other = home.open_other_tenant().await;
+    assert_eq!(other.reader().known_records("OpenDNS_Umbrella").await.unwrap(), []);
+    let changed = vec![known(2, "Beta Süd", Some(8))];
+    state.keep_records("OpenDNS_Umbrella", vec![RecordId(1)], changed.clone()).await.unwrap();
+    assert_eq!(state.reader().known_records("OpenDNS_Umbrella").await.unwrap(), changed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_company_that_is_forgotten_leaves_no_approval_and_no_known_record() {
+    let home = Home::new();
+    let state = home.open().await;
+    begin(&state, 1, START).await;
+    let (acme, beta) = (company("ACME"), company("BETA"));
+    let waiver = |company: &PsaId| Waiver {
+        rule: Rule::ValueFellToZero,
+        company: Some(company.clone()),
+        waiting_since: None,
+    };
+    for company in [&acme, &beta] {
+        state.approve(Rule::MaxCreates, Some(company), at(START)).await.unwrap();
+    }
+    state.use_approvals(run_id(1), &[waiver(&acme), waiver(&beta)].into_iter().collect()).await.unwrap();
+    let listed = vec![known(1, "ACME", None), known(2, "Acme of old", Some(7)), known(3, "BETA", Some(8))];
+    state.keep_records("T", Vec::new(), listed).await.unwrap();
+    state.forget("acme", vec![OrgId(7)]).await.unwrap();
+    let waiting = state.reader().approvals(at(START)).await.unwrap();
+    assert_eq!(waiting.iter().map(|one| one.company.clone()).collect::<Vec<_>>(), [Some(beta.clone())]);
+    assert_eq!(state.reader().approvals_by_run().await.unwrap()[&run_id(1)], [waiver(&beta)]);
+    assert_eq!(state.reader().known_records("T").await.unwrap(), [known(3, "BETA", Some(8))]);
+}
