@@ -14,7 +14,8 @@ use psasync::domain::waiver::Rule;
 use psasync::run::Exit;
 
 /// The commands of this version, for which documents may write `psasync …`.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
+    "apply",
     "approve",
     "backfill",
     "bootstrap",

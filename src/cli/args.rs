@@ -62,6 +62,25 @@ pub(super) enum Format {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For pull requests and tickets
+    Markdown,
+}
+
+impl From<Format> for PlanFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Colour {
     /// On a terminal
     Auto,
@@ -91,6 +110,11 @@ pub(super) enum Command {
     Bootstrap(BootstrapArgs),
     /// Show what a sync would change, field by field; writes nothing
     Plan(PlanArgs),
+    /// Carry out exactly a saved plan, provided that nothing has changed since
+    ///
+    /// Refuses, and writes nothing, where the plan was changed, belongs elsewhere, is older than 24 hours, speaks of another window by
+    /// now, or where one of its records has changed.
+    Apply(ApplyArgs),
     /// Run once: plan, and carry the plan out
     Sync(SyncArgs),
     /// Say where a company's answers come from: mapping, window, requests, earlier values
@@ -218,11 +242,33 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     pub(super) scope: ScopeArgs,
     /// How the plan looks
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub(super) format: PlanFormat,
+    /// With `--format markdown`: name what lists contain, and not only how many there are
+    #[arg(long)]
+    pub(super) full: bool,
+    /// Save the plan in this file, for `apply`
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    /// The file that `plan --out` made
+    #[arg(value_name = "PLAN")]
+    pub(super) plan: PathBuf,
+    /// The digest of the plan that was reviewed, or its beginning; any other plan is refused
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) digest: Option<String>,
+    /// Let this run pass a fleet-wide rule once; may be repeated
+    #[arg(long, value_name = "RULE", value_parser = rule_parser())]
+    pub(super) approve: Vec<Rule>,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -268,6 +314,9 @@ pub(super) struct BackfillArgs {
     /// Only show what would change, or be read
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Save the plan in this file, for `apply`
+    #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with = "history_only")]
+    pub(super) out: Option<PathBuf>,
     /// Only read the months and keep them in the state; nothing is sent to ConnectWise
     #[arg(long)]
     pub(super) history_only: bool,

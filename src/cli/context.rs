@@ -167,6 +167,11 @@ impl Ready {
         }
     }
 
+    /// How a person repeats carrying out a saved plan.
+    pub(super) fn invocation_of_saved(&self, plan: String) -> Invocation {
+        Invocation { saved_plan: Some(plan), ..self.invocation(&ScopeArgs::default()) }
+    }
+
     /// The companies as the mapping spells them.
     pub(super) fn psa_ids(&self, companies: &[String]) -> Result<Vec<PsaId>, Failure> {
         self.scope(companies)?;

@@ -5,6 +5,7 @@ mod commands;
 mod consent;
 mod context;
 mod failure;
+mod files;
 mod printer;
 mod progress;
 mod signals;
@@ -62,6 +63,7 @@ async fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Simulate(args) => commands::simulate::run(&context, args).await,
         Command::Bootstrap(args) => commands::bootstrap::run(&context, args).await,
         Command::Plan(args) => commands::plan::run(&context, &args).await,
+        Command::Apply(args) => commands::apply::run(&context, &args).await,
         Command::Sync(args) => commands::sync::run(&context, &args).await,
         Command::Explain(args) => commands::explain::run(&context, args).await,
         Command::Backfill(args) => commands::backfill::run(&context, &args).await,

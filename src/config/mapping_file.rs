@@ -21,9 +21,6 @@ use crate::domain::mapping::{LineState, Mapping, MappingLine, Source};
 /// Bytes of the largest mapping: a hundred times as many lines as the largest provider has customers.
 const MAPPING_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-const STATES: &[(&str, LineState)] =
-    &[("active", LineState::Active), ("paused", LineState::Paused), ("ended", LineState::Ended)];
-
 /// Reads the mapping file at `path`: the lines that name an organization and a company, in the order of the file. A line that names no
 /// company is there for a person only.
 ///
@@ -265,10 +262,9 @@ fn state(text: &str) -> Result<LineState, Fault> {
     if text.is_empty() {
         return Ok(LineState::default());
     }
-    let named = STATES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
-    named.map(|(_, state)| *state).ok_or_else(|| {
+    LineState::from_name(&text.to_lowercase()).ok_or_else(|| {
         Fault::new(format!("expected `active`, `paused` or `ended`, found {}", found(text)))
-            .did_you_mean(nearest(text, STATES.iter().map(|(name, _)| *name)))
+            .did_you_mean(nearest(text, LineState::ALL.map(LineState::name)))
     })
 }
 

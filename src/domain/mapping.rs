@@ -22,7 +22,32 @@ pub enum LineState {
     Ended,
 }
 
+impl Source {
+    /// What saved plans call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Umbrella => "umbrella",
+        }
+    }
+
+    /// The source with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        (name == Self::Umbrella.name()).then_some(Self::Umbrella)
+    }
+}
+
 impl LineState {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Paused, Self::Ended];
+
+    /// The state with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
     /// What the mapping calls it.
     #[must_use]
     pub fn name(self) -> &'static str {

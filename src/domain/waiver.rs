@@ -40,6 +40,15 @@ impl Rule {
         Self::ALL.into_iter().find(|rule| rule.name() == name)
     }
 
+    /// Whether it judges a plan as a whole when it is to be carried out. The others decide what is in it.
+    #[must_use]
+    pub fn judges_the_plan(self) -> bool {
+        match self {
+            Self::MaxZeroedPercent | Self::MaxMissingOrgsPercent | Self::MaxMissingRecordsPercent => true,
+            Self::ValueFellToZero | Self::MaxCreates | Self::RecordAtOtherCompany => false,
+        }
+    }
+
     /// What `--approve` takes.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -97,10 +106,16 @@ impl FromIterator<Waiver> for Waivers {
     }
 }
 
-/// Rules that the run's own command waives, within its scope.
+/// A rule that the run's own command waives, within its scope.
+impl From<Rule> for Waiver {
+    fn from(rule: Rule) -> Self {
+        Self { rule, company: None, waiting_since: None }
+    }
+}
+
 impl FromIterator<Rule> for Waivers {
     fn from_iter<I: IntoIterator<Item = Rule>>(rules: I) -> Self {
-        rules.into_iter().map(|rule| Waiver { rule, company: None, waiting_since: None }).collect()
+        rules.into_iter().map(Waiver::from).collect()
     }
 }
 

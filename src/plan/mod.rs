@@ -11,6 +11,7 @@
 mod digest;
 pub mod guard;
 mod line;
+pub mod saved;
 pub mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,6 +4,7 @@
 //! among the 16, and secrets, never get here.
 
 pub mod json;
+pub mod markdown;
 pub mod text;
 
 /// What every plan and result of a backfill ends with.

@@ -6,6 +6,7 @@ use super::exit::Exit;
 use crate::apply::ApplyError;
 use crate::connectwise::ConnectWiseError;
 use crate::domain::ids::RunId;
+use crate::plan::saved::Objection;
 use crate::store::{LeaseError, StateError};
 use crate::umbrella::UmbrellaError;
 
@@ -73,9 +74,16 @@ pub enum RunError {
         /// The company.
         psa_id: String,
     },
+    /// A saved plan must not be carried out any more.
+    #[error("the plan is not carried out; {}", joined(.0))]
+    PlanRefused(Vec<Objection>),
     /// The run was told to stop before anything was written.
     #[error("stopped before anything was written")]
     Stopped,
+}
+
+fn joined(objections: &[Objection]) -> String {
+    objections.iter().map(Objection::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl RunError {
@@ -93,6 +101,7 @@ impl RunError {
             | Self::RunAmbiguous { .. }
             | Self::NotInRun { .. }
             | Self::CompanyUnknown { .. } => Exit::Usage,
+            Self::PlanRefused(_) => Exit::Refused,
             Self::Stopped => Exit::Interrupted,
             Self::Umbrella(_) | Self::TypeNotManaged { .. } => Exit::Failed,
         }
@@ -113,6 +122,9 @@ impl RunError {
                 "run `psasync bootstrap` once with a role that has System > Table Setup: Add, Edit, Inquire All".to_owned()
             }
             Self::NothingKept { .. } => "name a file in `state.path`, or a database in `state.url`".to_owned(),
+            Self::PlanRefused(_) => {
+                "nothing was written; make a new plan with `psasync plan --out FILE` and have it reviewed".to_owned()
+            }
             Self::Stopped => "run it again, or wait for the next night".to_owned(),
             Self::RunUnknown { .. } | Self::RunAmbiguous { .. } | Self::NothingWritten => {
                 "`psasync history` lists the runs; `last` is the latest that wrote something".to_owned()

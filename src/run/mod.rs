@@ -15,6 +15,7 @@ mod prepare;
 mod recorded;
 mod report;
 mod roll;
+mod saved;
 mod serve;
 mod services;
 mod settlement;
@@ -36,6 +37,7 @@ pub use history::{
 pub use invocation::Invocation;
 pub use prepare::Job;
 pub use report::{Calls, Planned, Report, bucket};
+pub use saved::{ApplyOrder, apply_saved, saved_plan};
 pub use serve::serve;
 pub use services::Services;
 pub use surroundings::{Surroundings, existing_state, state, state_reader};

@@ -109,14 +109,9 @@ impl<E: Exchange> Preparation<'_, E> {
     pub(super) async fn prepare(&self) -> Result<Prepared, RunError> {
         let halt = self.memory.recorded().map_or(self.surroundings.stop, |recorded| recorded.lease().halt());
         tokio::select! {
-            () = halt.cancelled() => Err(self.why_halted()),
+            () = halt.cancelled() => Err(self.memory.recorded().map_or(RunError::Stopped, Recorded::why_halted)),
             prepared = self.prepare_unless_stopped() => prepared,
         }
-    }
-
-    fn why_halted(&self) -> RunError {
-        let lapse = self.memory.recorded().and_then(|recorded| recorded.lease().lapse());
-        lapse.map_or(RunError::Stopped, RunError::from)
     }
 
     async fn prepare_unless_stopped(&self) -> Result<Prepared, RunError> {

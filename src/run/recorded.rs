@@ -127,6 +127,11 @@ impl<'a> Recorded<'a> {
         &self.lease
     }
 
+    /// Why it was told to stop: its lease lapsed, or somebody said so.
+    pub(super) fn why_halted(&self) -> RunError {
+        self.lease.lapse().map_or(RunError::Stopped, RunError::from)
+    }
+
     pub(super) fn journal(&self) -> Journal<'_> {
         Journal::new(&self.lease, self.surroundings.clock)
     }

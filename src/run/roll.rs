@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::error::RunError;
+use tracing::warn;
+
 use super::report::Report;
 use crate::domain::company::Company;
 use crate::domain::ids::{CompanyId, PsaId, RecordId};
 use crate::domain::record::{KnownRecord, Record, RecordOrganization};
 use crate::plan::{Action, RollCall};
-use crate::store::{State, StateReader};
+use crate::store::{State, StateError, StateReader};
 
 /// Who is known, and who is there.
 #[derive(Debug, Default)]
@@ -25,7 +26,7 @@ impl Roll {
         type_name: &str,
         companies: &[Company],
         records: &[Record],
-    ) -> Result<Self, RunError> {
+    ) -> Result<Self, StateError> {
         let known = match state {
             Some(state) => state.known_records(type_name).await?,
             None => Vec::new(),
@@ -53,8 +54,19 @@ impl Roll {
         RollCall::new(&self.known, &self.ids)
     }
 
-    /// Keeps who is there after a run over the whole mapping that was carried out; only what differs is written.
-    pub(super) async fn keep(&self, state: &State, type_name: &str, report: &Report) -> Result<(), RunError> {
+    /// Keeps who is there after a run that was carried out; only what differs is written.
+    ///
+    /// Where that fails nothing that was written is undone by it: the next run is judged by what was known before.
+    pub(super) async fn keep_after(&self, state: &State, type_name: &str, report: &Report) {
+        if report.refusals.is_empty()
+            && report.stopped.is_none()
+            && let Err(error) = self.keep(state, type_name, report).await
+        {
+            warn!(%error, "which records there are was not kept");
+        }
+    }
+
+    async fn keep(&self, state: &State, type_name: &str, report: &Report) -> Result<(), StateError> {
         let known: BTreeMap<_, _> = self.known.iter().map(|known| (known.record, known)).collect();
         let gone = known.keys().filter(|record| !self.ids.contains(record)).copied().collect();
         let created = report.lines().filter(|(plan, _)| plan.action == Action::Create);
@@ -64,6 +76,6 @@ impl Roll {
         });
         let is_news = |listed: &KnownRecord| known.get(&listed.record) != Some(&listed);
         let news = self.listed.iter().cloned().chain(created).filter(is_news).collect();
-        Ok(state.keep_records(type_name, gone, news).await?)
+        state.keep_records(type_name, gone, news).await
     }
 }

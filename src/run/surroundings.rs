@@ -9,6 +9,7 @@ use crate::apply::Applier;
 use crate::clock::Clock;
 use crate::config::{Config, StatePath};
 use crate::connectwise::TypeState;
+use crate::domain::company::ConfigurationStatus;
 use crate::domain::ids::{RunId, StatusId};
 use crate::domain::mapping::Mapping;
 use crate::plan::guard::Limits;
@@ -125,11 +126,31 @@ fn place(config: &Config) -> Place<'_> {
 }
 
 /// The login company at its host: what belongs to it is nobody else's, also where several share a state.
-fn tenant(config: &Config) -> String {
+pub(super) fn tenant(config: &Config) -> String {
     let connectwise = &config.connectwise;
     format!(
         "{}/{}",
         connectwise.base_url.host_str().unwrap_or_default(),
         connectwise.company_id.to_lowercase()
     )
+}
+
+/// The status that new records get; `None` where none is flagged as default.
+pub(super) fn default_status(
+    config: &Config,
+    statuses: &[ConfigurationStatus],
+) -> Result<Option<StatusId>, RunError> {
+    let Some(name) = &config.record.status else {
+        return Ok(statuses.iter().find(|status| status.default).map(|status| status.id));
+    };
+    let is_named = |status: &&ConfigurationStatus| status.name.trim().eq_ignore_ascii_case(name.trim());
+    let status = statuses.iter().find(is_named).ok_or_else(|| RunError::StatusUnknown {
+        name: name.clone(),
+        known: quoted(statuses.iter().map(|status| status.name.as_str())),
+    })?;
+    Ok(Some(status.id))
+}
+
+pub(super) fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

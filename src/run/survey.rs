@@ -9,8 +9,8 @@ use super::error::RunError;
 use super::prepare::Preparation;
 use super::roll::Roll;
 use super::settlement::settle_earlier_writes;
+use super::surroundings::{default_status, quoted};
 use crate::connectwise::{self, TypeState, collect};
-use crate::domain::company::ConfigurationStatus;
 use crate::domain::finding::Finding;
 use crate::domain::ids::StatusId;
 use crate::domain::mapping::{LineState, Mapping};
@@ -75,7 +75,7 @@ impl<E: Exchange> Preparation<'_, E> {
             warn!(reason, "Umbrella's customer list is partial: organizations that it lacks are left alone");
         }
         let connectwise::Fleet { type_state, statuses, companies, records, mut findings } = connectwise;
-        let status = self.status(&statuses)?;
+        let status = default_status(self.surroundings.config, &statuses)?;
         if let Some(recorded) = self.memory.recorded() {
             settle_earlier_writes(recorded, &records).await?;
         }
@@ -105,19 +105,6 @@ impl<E: Exchange> Preparation<'_, E> {
             self.check_type(&survey.setup(type_name, &RollCall::default()))?;
         }
         Ok(survey)
-    }
-
-    /// The status that new records get; `None` where none is flagged as default.
-    fn status(&self, statuses: &[ConfigurationStatus]) -> Result<Option<StatusId>, RunError> {
-        let Some(name) = &self.surroundings.config.record.status else {
-            return Ok(statuses.iter().find(|status| status.default).map(|status| status.id));
-        };
-        let is_named = |status: &&ConfigurationStatus| status.name.trim().eq_ignore_ascii_case(name.trim());
-        let status = statuses.iter().find(is_named).ok_or_else(|| RunError::StatusUnknown {
-            name: name.clone(),
-            known: quoted(statuses.iter().map(|status| status.name.as_str())),
-        })?;
-        Ok(Some(status.id))
     }
 
     fn check_type(&self, setup: &Setup<'_>) -> Result<(), RunError> {
@@ -155,8 +142,4 @@ pub(super) fn mapped(mapping: &Mapping) -> Vec<Organization> {
             package: line.package.clone(),
         })
         .collect()
-}
-
-fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -1,19 +1,15 @@
 //! One run: plan, and carry the plan out.
 
-use tracing::warn;
-
 use super::error::RunError;
 use super::prepare::{Job, Memory, Preparation, Prepared};
 use super::recorded::{Order, Recorded};
 use super::report::{Calls, Planned, Report};
-use super::roll::Roll;
 use super::services::Services;
 use super::surroundings::{Surroundings, state_reader};
 use crate::connectwise::Reader;
 use crate::http::Exchange;
 use crate::plan::guard::approve;
 use crate::resolve::Scope;
-use crate::store::State;
 use crate::umbrella::Umbrella;
 
 /// Makes a plan, and leaves it at that.
@@ -36,7 +32,8 @@ pub async fn plan<E: Exchange>(
         Ok(approved) => (approved.into_plan(), Vec::new()),
         Err(refused) => (refused.plan, refused.refusals),
     };
-    Ok(Planned { plan, refusals, invocation: job.invocation.clone(), calls })
+    let (status, waivers, invocation) = (prepared.status, job.waivers.clone(), job.invocation.clone());
+    Ok(Planned { plan, status, waivers, refusals, invocation, calls })
 }
 
 /// One run, of a night or over another window: takes the lease, makes a plan, and carries it out unless a guard refuses it.
@@ -61,17 +58,10 @@ pub async fn sync<E: Exchange>(
         let (waivers, invocation) = (&job.waivers, job.invocation.clone());
         let order = Order { plan, type_state: &type_state, status, waivers, invocation };
         let report = recorded.apply(services, order).await?;
-        if matches!(job.scope, Scope::Fleet) && report.refusals.is_empty() && report.stopped.is_none() {
-            keep_roll(&roll, state, surroundings, &report).await;
+        if matches!(job.scope, Scope::Fleet) {
+            roll.keep_after(state, &surroundings.config.record.type_name, &report).await;
         }
         Ok(report)
     };
     recorded.carry_out(work, Report::summary, || services.calls()).await
-}
-
-/// Keeps which records there are. Where that fails nothing that was written is undone by it: the next run is judged by what was known before.
-async fn keep_roll(roll: &Roll, state: &State, surroundings: &Surroundings<'_>, report: &Report) {
-    if let Err(error) = roll.keep(state, &surroundings.config.record.type_name, report).await {
-        warn!(%error, "which records there are was not kept");
-    }
 }

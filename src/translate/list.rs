@@ -43,6 +43,20 @@ pub(super) fn list_answer(items: &[String], chars_max: usize) -> String {
     }
 }
 
+/// How many items the list had that is in this answer.
+#[must_use]
+pub fn item_count(answer: &str) -> usize {
+    if answer == EMPTY {
+        return 0;
+    }
+    let items = answer.split(SEPARATOR);
+    let more = |item: &str| item.strip_prefix('+')?.strip_suffix(" more")?.parse::<usize>().ok();
+    match answer.rsplit(SEPARATOR).next().and_then(more) {
+        Some(more) => items.count() - 1 + more,
+        None => items.count(),
+    }
+}
+
 /// How many of `items` stand whole in their [`list_answer`].
 pub(super) fn whole_items(items: &[String], chars_max: usize) -> usize {
     let is_whole = items.join(SEPARATOR).chars().count() <= chars_max;
@@ -99,6 +113,16 @@ mod tests {
     fn a_list_is_joined_and_cut(#[case] items: &[&str], #[case] chars_max: usize, #[case] answer: &str) {
         let items: Vec<_> = items.iter().map(|&item| item.to_owned()).collect();
         assert_eq!(list_answer(&items, chars_max), answer);
+    }
+
+    #[rstest]
+    #[case::empty(&[], 10)]
+    #[case::one(&["abc"], 10)]
+    #[case::fits_exactly(&["abc", "def"], 8)]
+    #[case::rest_is_counted(&["abc", "def", "ghi", "jkl"], 17)]
+    fn the_items_of_an_answer_can_be_counted(#[case] items: &[&str], #[case] chars_max: usize) {
+        let owned: Vec<_> = items.iter().map(|&item| item.to_owned()).collect();
+        assert_eq!(item_count(&list_answer(&owned, chars_max)), items.len());
     }
 
     proptest! {

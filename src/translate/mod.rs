@@ -11,7 +11,7 @@ use crate::domain::ids::OrgId;
 use crate::domain::metrics::{CategoryRequests, Metrics, MonthMetrics, Presence, Reading, Threats, Unread};
 
 pub use account::account;
-pub use list::clean;
+pub use list::{clean, item_count};
 use list::{list_answer, whole_items};
 
 /// What the two threat fields count. Configuration: `record.threat_count`.

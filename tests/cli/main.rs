@@ -4,6 +4,7 @@
 
 mod backfill;
 mod history;
+mod saved;
 mod simulated;
 
 use std::fs;

@@ -14,10 +14,10 @@ use psasync::plan::Action;
 use psasync::run::{Exit, Invocation, RunError};
 use rstest::rstest;
 use serde_json::{Value, json};
-use simulator::{Service, World};
+use simulator::Service;
 use tokio_util::sync::CancellationToken;
 
-use crate::customers::{MONTH, acme, old_answers, question_id, record, settled, with_customers};
+use crate::customers::{MONTH, acme, all_settled, question_id, record, settled, with_customers};
 use crate::reasons::{assert_attention, assert_failure};
 use crate::simulated::{Night, Told as _, general};
 use crate::state::{at, month_reports};
@@ -25,17 +25,6 @@ use crate::state::{at, month_reports};
 /// The queries of a month of so many days.
 fn queries(days: u64) -> Value {
     json!(days * 1031)
-}
-
-/// Customers that all have a record with old answers.
-fn all_settled(psa_ids: &[&str]) -> World {
-    let mut world = with_customers(psa_ids);
-    for number in 1..=i64::try_from(psa_ids.len()).unwrap() {
-        let mut answers = old_answers();
-        answers[0] = (FieldId::OrganizationId, json!((100 + number).to_string()));
-        world.connectwise.records.push(record(number, 10 + number, &answers));
-    }
-    world
 }
 
 /// The questions whose answers differ.

@@ -130,6 +130,17 @@ pub(crate) fn settled() -> World {
     world
 }
 
+/// Customers that all have a record with old answers.
+pub(crate) fn all_settled(psa_ids: &[&str]) -> World {
+    let mut world = with_customers(psa_ids);
+    for number in 1..=i64::try_from(psa_ids.len()).unwrap() {
+        let mut answers = old_answers();
+        answers[0] = (FieldId::OrganizationId, json!((100 + number).to_string()));
+        world.connectwise.records.push(record(number, 10 + number, &answers));
+    }
+    world
+}
+
 pub(crate) fn old_answers() -> Vec<(FieldId, Value)> {
     vec![
         (FieldId::OrganizationId, json!("101")),

@@ -20,6 +20,7 @@ mod reasons;
 mod rendering;
 mod reports;
 mod resolving;
+mod saved;
 mod simulated;
 mod state;
 mod trouble;

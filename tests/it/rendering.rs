@@ -2,7 +2,9 @@
 
 use insta::assert_snapshot;
 use psasync::domain::field::FieldId;
-use psasync::render::{json::v1, text};
+use psasync::render::json::v1;
+use psasync::render::markdown::{self, Detail};
+use psasync::render::text;
 use psasync::run::Exit;
 use serde_json::json;
 use simulator::World;
@@ -70,6 +72,15 @@ async fn a_plan_reads_as_it_did() {
     assert_eq!(planned.exit(false), Exit::Degraded);
     assert_snapshot!("plan_text", plain(&text::plan(&planned)));
     assert_snapshot!("plan_json", plain(&v1::plan(&planned, planned.exit(false))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_for_reviewers_reads_as_it_did() {
+    let planned = Night::of(small()).plan().await;
+    assert_snapshot!("plan_markdown", plain(&markdown::plan(&planned, Detail::Counts)));
+    assert_snapshot!("plan_markdown_full", plain(&markdown::plan(&planned, Detail::Full)));
+    let planned = Night::of(fallen()).plan().await;
+    assert_snapshot!("refused_plan_markdown", plain(&markdown::plan(&planned, Detail::Counts)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,13 +22,14 @@ use psasync::domain::waiver::{Rule, Waiver, Waivers};
 use psasync::domain::window::Window;
 use psasync::domain::work::Work;
 use psasync::plan::LinePlan;
+use psasync::plan::saved::SavedPlan;
 use psasync::progress::Unwatched;
 use psasync::resolve::Scope;
 use psasync::run::{
-    Approval, Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Invocation, Job,
+    ApplyOrder, Approval, Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Invocation, Job,
     NearMatches, OrganizationMonths, PastRun, Planned, PlannedUndo, Report, RunError, RunHistory, Services,
-    Surroundings, Undone, approve_next, bootstrap, bucket, company_history, explain, farewell, fill_history,
-    forget, months, past_runs, plan, plan_fill, plan_undo, sync, undo,
+    Surroundings, Undone, apply_saved, approve_next, bootstrap, bucket, company_history, explain, farewell,
+    fill_history, forget, months, past_runs, plan, plan_fill, plan_undo, saved_plan, sync, undo,
 };
 use psasync::store::{Forgotten, Lease, RECORDS, State};
 use serde_json::Value;
@@ -251,6 +252,19 @@ impl Night {
 
     pub(crate) async fn sync(&self) -> Report {
         self.try_sync().await.unwrap()
+    }
+
+    /// Makes a plan and keeps it, as `plan --out` does.
+    pub(crate) async fn save(&self) -> SavedPlan {
+        let planned = self.plan().await;
+        saved_plan(&self.run().config, &planned, self.simulation.now())
+    }
+
+    /// Carries a saved plan out, as `apply --approve` does.
+    pub(crate) async fn apply(&self, saved: &SavedPlan, approved: &[Rule]) -> Result<Report, RunError> {
+        let run = self.run();
+        let order = ApplyOrder { approved: approved.to_vec(), invocation: Invocation::default() };
+        apply_saved(&run.services, &run.surroundings(), saved.clone(), order).await
     }
 
     /// Runs until the process is killed. `None` where it was, or else what the run came to.

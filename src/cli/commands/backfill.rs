@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{plan, sync};
+use super::plan::Showing;
+use super::sync;
 use crate::cli::args::{BackfillArgs, Format};
 use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
@@ -23,7 +24,8 @@ pub(in crate::cli) async fn run(context: &Context, args: &BackfillArgs) -> Resul
     let window = wanted.window(&ready, job.scheduled)?;
     let job = Job { work: Work::Backfill(window), ..job };
     if args.dry_run {
-        return plan::show(&ready, &job, args.format, false).await;
+        let showing = Showing { out: args.out.as_deref(), ..Showing::of(args.format) };
+        return showing.show(&ready, &job).await;
     }
     sync::night(&ready, &job, args.format).await
 }

@@ -42,10 +42,10 @@ async fn nights(context: &Context, simulated: &Simulated) -> Result<Exit, Failur
     printer::result(&text::plan(&first))?;
     section("Sync")?;
     let ready = context.ready_from(&simulated.config_path)?;
-    let (report, exit) = sync::carry_out(&ready, &job).await?;
+    let report = sync::carry_out(&ready, &job).await?;
     printer::result(&text::sync(&report))?;
     if let Some(error) = &report.stopped {
-        return Err(Failure::new(exit, error.to_string(), error.hint()));
+        return Err(Failure::new(sync::exit(&ready, &report), error.to_string(), error.hint()));
     }
     finished_record(&ready, &report).await?;
     section("Second plan")?;

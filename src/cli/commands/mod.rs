@@ -1,5 +1,6 @@
 //! One module a command.
 
+pub(super) mod apply;
 pub(super) mod approve;
 pub(super) mod backfill;
 pub(super) mod bootstrap;

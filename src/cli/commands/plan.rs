@@ -1,32 +1,66 @@
 //! `psasync plan`.
 
-use crate::cli::args::{Format, PlanArgs};
+use std::path::Path;
+
+use crate::cli::args::{Format, PlanArgs, PlanFormat};
 use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
-use crate::cli::printer;
+use crate::cli::{files, printer};
 use crate::domain::work::Work;
 use crate::plan::guard::Refusal;
+use crate::render::markdown::{self, Detail};
 use crate::render::{json, text};
-use crate::run::{Exit, Invocation, Job, Planned, plan};
+use crate::run::{Exit, Invocation, Job, Planned, plan, saved_plan};
 
 pub(in crate::cli) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
     let ready = context.ready()?;
     let job = ready.job(&args.scope, ready.clock.now())?;
-    show(&ready, &job, args.format, args.detailed_exitcode).await
+    let showing = Showing {
+        format: args.format,
+        detail: if args.full { Detail::Full } else { Detail::Counts },
+        out: args.out.as_deref(),
+        detailed_exit_code: args.detailed_exitcode,
+    };
+    showing.show(&ready, &job).await
 }
 
-/// Makes a plan, prints it, and says how the command ends.
-pub(super) async fn show(ready: &Ready, job: &Job, format: Format, detailed: bool) -> Result<Exit, Failure> {
-    let planned = make(ready, job).await?;
-    let exit = planned.exit(detailed);
-    printer::result(&match format {
-        Format::Text => text::plan(&planned),
-        Format::Json => json::v1::plan(&planned, exit),
-    })?;
-    if !planned.refusals.is_empty() {
-        refused(job.work, &planned.refusals, &planned.invocation).print();
+/// What happens to a plan that is not carried out.
+pub(super) struct Showing<'a> {
+    pub(super) format: PlanFormat,
+    pub(super) detail: Detail,
+    /// Where it is saved.
+    pub(super) out: Option<&'a Path>,
+    pub(super) detailed_exit_code: bool,
+}
+
+impl Showing<'_> {
+    pub(super) fn of(format: Format) -> Self {
+        Self { format: format.into(), detail: Detail::Counts, out: None, detailed_exit_code: false }
     }
-    Ok(exit)
+
+    /// Makes a plan, saves and prints it, and says how the command ends.
+    pub(super) async fn show(&self, ready: &Ready, job: &Job) -> Result<Exit, Failure> {
+        let mut planned = make(ready, job).await?;
+        if let Some(path) = self.out {
+            let saved = saved_plan(&ready.config, &planned, ready.clock.now());
+            files::write_private(path, &saved.to_text())?;
+            planned.invocation.saved_plan = Some(path.display().to_string());
+        }
+        let exit = planned.exit(self.detailed_exit_code);
+        printer::result(&match self.format {
+            PlanFormat::Text => text::plan(&planned),
+            PlanFormat::Json => json::v1::plan(&planned, exit),
+            PlanFormat::Markdown => markdown::plan(&planned, self.detail),
+        })?;
+        if !planned.refusals.is_empty() {
+            refused(job.work, &planned.refusals, &planned.invocation).print();
+        }
+        if self.out.is_some() {
+            let command = planned.invocation.approving(job.work, &planned.refusals);
+            printer::note(&format!("saved; to carry out exactly this plan within 24 hours: {command}"));
+        }
+        Ok(exit)
+    }
 }
 
 /// What a person reads where nothing but stderr is kept.

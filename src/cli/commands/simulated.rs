@@ -1,13 +1,12 @@
 //! The simulated services on loopback, with a configuration that points at them.
 
-use std::fs;
-use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use simulator::{Addresses, Credentials, Served, Settings, Simulation, World};
 
 use crate::cli::failure::Failure;
+use crate::cli::files::write_private;
 use crate::clock::Clock;
 
 /// What a configuration for simulated services without limits raises its own to.
@@ -131,15 +130,5 @@ pub(super) fn demo_world(companies: Option<usize>) -> World {
 pub(super) fn temporary_folder() -> Result<tempfile::TempDir, Failure> {
     tempfile::Builder::new().prefix("psasync-").tempdir().map_err(|error| {
         Failure::failed(format!("no temporary folder: {error}"), "set TMPDIR to a folder that can be written")
-    })
-}
-
-fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
-        Failure::failed(format!("{} cannot be written: {error}", path.display()), "choose another folder")
     })
 }

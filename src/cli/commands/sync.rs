@@ -1,6 +1,6 @@
 //! `psasync sync`.
 
-use super::plan;
+use super::plan::{self, Showing};
 use crate::apply::ApplyError;
 use crate::cli::args::{Format, SyncArgs};
 use crate::cli::context::{Context, Ready};
@@ -15,20 +15,31 @@ pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Ex
     let job = ready.job(&args.scope, ready.clock.now())?;
     let job = Job { refresh_month: args.refresh_month, ..job };
     if args.dry_run {
-        return plan::show(&ready, &job, args.format, false).await;
+        return Showing::of(args.format).show(&ready, &job).await;
     }
     night(&ready, &job, args.format).await
 }
 
 /// Runs once and prints what it came to.
 pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Exit, Failure> {
-    let (report, exit) = carry_out(ready, job).await?;
+    show(ready, carry_out(ready, job).await?, format)
+}
+
+/// Prints what a run came to, and says how the command ends.
+pub(super) fn show(ready: &Ready, report: Report, format: Format) -> Result<Exit, Failure> {
+    let exit = exit(ready, &report);
     printer::result(&match format {
         Format::Text => text::sync(&report),
         Format::Json => json::v1::sync(&report, exit),
     })?;
     complain(ready, &report, exit);
     Ok(exit)
+}
+
+/// How a command ends that carried out a plan.
+pub(super) fn exit(ready: &Ready, report: &Report) -> Exit {
+    let was_stopped = matches!(report.stopped, Some(ApplyError::Stopped));
+    ready.exit(report.exit(), was_stopped)
 }
 
 /// Says on stderr what kept a run from doing everything.
@@ -64,11 +75,7 @@ fn stopped(ready: &Ready, work: Work, exit: Exit, error: &ApplyError) -> Failure
     }
 }
 
-/// Runs once, and says how the command ends.
-pub(super) async fn carry_out(ready: &Ready, job: &Job) -> Result<(Report, Exit), Failure> {
-    let report =
-        sync(&ready.services, &ready.surroundings(), job).await.map_err(|error| ready.failure(error))?;
-    let was_stopped = matches!(report.stopped, Some(ApplyError::Stopped));
-    let exit = ready.exit(report.exit(), was_stopped);
-    Ok((report, exit))
+/// Runs once.
+pub(super) async fn carry_out(ready: &Ready, job: &Job) -> Result<Report, Failure> {
+    sync(&ready.services, &ready.surroundings(), job).await.map_err(|error| ready.failure(error))
 }

@@ -1,7 +1,6 @@
 //! `psasync undo`.
 
 use super::sync;
-use crate::apply::ApplyError;
 use crate::cli::args::{Format, UndoArgs};
 use crate::cli::consent::{Consent, can_ask, consent};
 use crate::cli::context::{Context, Ready};
@@ -55,8 +54,7 @@ fn show(planned: &PlannedUndo, format: Format, exit: Exit) -> Result<Exit, Failu
 async fn carry_out(ready: &Ready, planned: PlannedUndo, format: Format) -> Result<Exit, Failure> {
     let undone = undo(&ready.services, &ready.surroundings(), planned).await;
     let undone = undone.map_err(|error| ready.failure(error))?;
-    let was_stopped = matches!(undone.report.stopped, Some(ApplyError::Stopped));
-    let exit = ready.exit(undone.report.exit(), was_stopped);
+    let exit = sync::exit(ready, &undone.report);
     printer::result(&match format {
         Format::Text => text::undo(&undone),
         Format::Json => v1::undo(&undone, exit),

@@ -60,7 +60,11 @@ pub fn plan(planned: &Planned) -> String {
 #[must_use]
 pub fn sync(report: &Report) -> String {
     let mut out = String::new();
-    heading(&mut out, &title(&report.plan, "Sync", "Backfill"));
+    let (night, backfill) = match report.invocation.saved_plan {
+        Some(_) => ("Plan carried out", "Backfill plan carried out"),
+        None => ("Sync", "Backfill"),
+    };
+    heading(&mut out, &title(&report.plan, night, backfill));
     if report.setup_changes > 0 {
         let _ =
             writeln!(out, "Created the configuration type or questions: {} in all.", report.setup_changes);
@@ -148,7 +152,7 @@ pub fn record(answers: &FieldMap<Stored>) -> String {
 }
 
 /// What the plan is for: a time, or a window.
-fn title(plan: &Plan, night: &str, backfill: &str) -> String {
+pub(super) fn title(plan: &Plan, night: &str, backfill: &str) -> String {
     match plan.work.window() {
         None => format!("{night} for {}", plan.scheduled.format("%Y-%m-%d %H:%M UTC")),
         Some(window) => format!("{backfill} for {window}"),
@@ -241,7 +245,7 @@ fn findings<'a>(out: &mut String, findings: impl Iterator<Item = &'a Finding>) {
     }
 }
 
-fn section_title(severity: Severity) -> &'static str {
+pub(super) fn section_title(severity: Severity) -> &'static str {
     match severity {
         Severity::Failure => "A person is needed",
         Severity::Attention => "Worth a look",
@@ -274,13 +278,20 @@ fn refused(out: &mut String, work: Work, refusals: &[Refusal], invocation: &Invo
 /// Rule, measured value and limit, the companies, and the key that changes the rule for good.
 #[must_use]
 pub fn refusal(refusal: &Refusal) -> String {
+    format!("{}\n  {}", refusal.to_string().red().bold(), reach(refusal).join("\n  "))
+}
+
+/// The same on one line.
+pub(super) fn plain_refusal(refusal: &Refusal) -> String {
+    format!("{refusal}; {}", reach(refusal).join("; "))
+}
+
+fn reach(refusal: &Refusal) -> [String; 2] {
     let companies: Vec<_> = refusal.companies.iter().map(|company| company.as_str()).collect();
-    format!(
-        "{}\n  companies: {}\n  to change the rule for good: `{}` in the configuration",
-        refusal.to_string().red().bold(),
-        named(&companies),
-        refusal.key
-    )
+    [
+        format!("companies: {}", named(&companies)),
+        format!("to change the rule for good: `{}` in the configuration", refusal.key),
+    ]
 }
 
 /// `24 mapping lines = 3 unchanged + …`, every bucket named.
@@ -303,17 +314,21 @@ fn counts(out: &mut String, counts: &Counts) {
 }
 
 fn forecast(out: &mut String, plan: &Plan) {
+    line(out, &requests(plan));
+    let _ = writeln!(out, "Digest {}", plan.digest());
+}
+
+/// How many requests carrying it out takes.
+pub(super) fn requests(plan: &Plan) -> String {
     let forecast = plan.forecast();
     let changed = plan.lines.iter().filter(|line| line.is_change()).count();
-    let _ = writeln!(
-        out,
+    format!(
         "In ConnectWise that takes {}, {} and {}; {} renew Last Updated only.",
         number_of(forecast.setup_writes, "set-up write"),
         number_of(forecast.record_writes, "record write"),
         number_of(forecast.reads, "read"),
         forecast.record_writes - changed,
-    );
-    let _ = writeln!(out, "Digest {}", plan.digest());
+    )
 }
 
 fn calls(calls: &Calls) -> String {

@@ -49,6 +49,8 @@ struct Document<'a> {
     refusals: Vec<RefusalRow<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approve_with: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approve_next_with: Option<String>,
     calls: Calls,
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<Forecast>,
@@ -221,7 +223,7 @@ struct HistoryRun {
 #[must_use]
 pub fn plan(planned: &Planned, exit: Exit) -> String {
     let forecast = planned.plan.forecast();
-    let Planned { plan, refusals, invocation, calls } = planned;
+    let Planned { plan, refusals, invocation, calls, .. } = planned;
     let companies = plan.lines.iter().map(|line| company(line, line.bucket(), None, &[])).collect();
     to_text(&Document {
         kind: if plan.work == Work::Night { "plan" } else { plan.work.command() },
@@ -251,7 +253,9 @@ fn of_report(report: &Report, exit: Exit) -> Document<'_> {
         .collect();
     let stopped =
         report.stopped.as_ref().map(|error| Problem { message: error.to_string(), hint: error.hint() });
+    let is_saved = report.invocation.saved_plan.is_some();
     Document {
+        kind: if is_saved { "apply" } else { report.plan.work.command() },
         dry_run: report.plan.work.window().map(|_| false),
         counts: counts(&report.counts()),
         forecast: None,
@@ -326,6 +330,7 @@ fn document<'a>(
         findings: plan.findings.iter().map(finding).collect(),
         refusals: refusals.iter().map(refusal_row).collect(),
         approve_with: (!refusals.is_empty()).then(|| invocation.approving(plan.work, refusals)),
+        approve_next_with: invocation.approving_next(plan.work, refusals).filter(|_| !refusals.is_empty()),
         calls: call_rows(calls),
         forecast: None,
         run: None,
