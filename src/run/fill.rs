@@ -233,7 +233,7 @@ impl<'a, E: Exchange> Visits<'a, E> {
         let ids: Vec<_> = targets.iter().map(|(_, organization)| organization.id).collect();
         let known = self.known(&ids).await?;
         self.surroundings.progress.begin(Phase::Organizations, organizations);
-        let answered: Result<Vec<_>, StateError> = stream::iter(targets)
+        let answered: Result<Vec<_>, RunError> = stream::iter(targets)
             .map(|(line, organization)| self.organization(&fleet, line, organization))
             .buffer_unordered(self.surroundings.config.umbrella.limits.concurrency)
             .take_until(stop.cancelled())
@@ -297,7 +297,7 @@ impl<'a, E: Exchange> Visits<'a, E> {
         fleet: &Fleet,
         line: &MappingLine,
         organization: &Organization,
-    ) -> Result<Vec<Finding>, StateError> {
+    ) -> Result<Vec<Finding>, RunError> {
         let needs = Needs {
             scheduled: self.job.scheduled,
             month: None,
@@ -319,6 +319,9 @@ impl<'a, E: Exchange> Visits<'a, E> {
             if self.reads == Reads::Missing {
                 unread.add(window, &visit.month_over(window).await?);
             }
+        }
+        if let Some(refused) = self.umbrella.key_refusal() {
+            return Err(refused.into());
         }
         self.surroundings.progress.advance();
         Ok(unread.findings(line))

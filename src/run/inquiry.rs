@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
+use super::error::RunError;
 use super::prepare::Job;
 use super::surroundings::Surroundings;
 use crate::domain::answer::Alteration;
@@ -48,7 +49,7 @@ impl<E: Exchange> Inquiry<'_, E> {
     pub(super) async fn inform(
         &self,
         line: ResolvedLine,
-    ) -> Result<(Informed, Option<(OrgId, PsaId, MonthCounts)>), StateError> {
+    ) -> Result<(Informed, Option<(OrgId, PsaId, MonthCounts)>), RunError> {
         let Some(target) = &line.target else {
             return Ok((Informed::left_alone(line), None));
         };
@@ -68,11 +69,10 @@ impl<E: Exchange> Inquiry<'_, E> {
     }
 
     /// Asks Umbrella about the line's organization.
-    pub(super) async fn ask(
-        &self,
-        line: &MappingLine,
-        target: &Target,
-    ) -> Result<UmbrellaAnswer, StateError> {
+    ///
+    /// # Errors
+    /// Where the state cannot be used, or the key is no longer taken: then nobody else has an answer either.
+    pub(super) async fn ask(&self, line: &MappingLine, target: &Target) -> Result<UmbrellaAnswer, RunError> {
         let needs = Needs {
             scheduled: self.job.scheduled,
             month: target.window,
@@ -91,6 +91,9 @@ impl<E: Exchange> Inquiry<'_, E> {
             Work::Backfill(_) => (None, translate_month(&visit.month().await?, &self.format())),
         };
         let second_sources = self.second_sources(line, target, &desired, &mut visit).await;
+        if let Some(refused) = self.umbrella.key_refusal() {
+            return Err(refused.into());
+        }
         Ok(UmbrellaAnswer { metrics, desired, second_sources, calls: visit.calls() })
     }
 

@@ -158,7 +158,7 @@ impl<E: Exchange> Preparation<'_, E> {
         let targets = lines.iter().filter(|line| line.target.is_some()).count();
         self.surroundings.progress.begin(Phase::Organizations, targets);
         // Not in the order of lines: one that is slow would hold up all that come after it.
-        let informed: Result<Vec<_>, StateError> = stream::iter(lines.into_iter().enumerate())
+        let informed: Result<Vec<_>, RunError> = stream::iter(lines.into_iter().enumerate())
             .map(|(index, line)| async move { Ok((index, inquiry.inform(line).await?)) })
             .buffer_unordered(self.surroundings.config.umbrella.limits.concurrency)
             .try_collect()

@@ -1,7 +1,8 @@
 //! Asks Umbrella one question: token, budget, redirects, and one new token where the old one is no longer taken.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::auth::{Session, Token};
-use super::error::{AskError, TokenError};
+use super::error::{AskError, TokenError, UmbrellaError};
 use super::{Limits, Settings, wire};
 use crate::clock::Clock;
 use crate::domain::ids::OrgId;
@@ -36,6 +37,9 @@ const PUBLISHED_PER_MINUTE: u32 = 14;
 /// Somewhat below the published 350.
 const ADMIN_PER_HALF_HOUR: u32 = 330;
 
+/// How long a key that was taken is taken for good, however many organizations refuse a token meanwhile.
+const KEY_CHECKED_FOR: Duration = Duration::from_secs(60);
+
 /// Where Umbrella is and what may be asked how often.
 pub(super) struct Gateway<E> {
     caller: Caller<E>,
@@ -45,6 +49,8 @@ pub(super) struct Gateway<E> {
     limits: Limits,
     tokens: Limiter,
     console: Session,
+    key_checked_at: tokio::sync::Mutex<Option<Instant>>,
+    key_refused: OnceLock<UmbrellaError>,
     // One budget per organization, kept, so that a second look at an organization does not begin with a full one.
     organizations: Mutex<HashMap<OrgId, Arc<Limiter>>>,
     pub(super) admin: Limiter,
@@ -56,7 +62,7 @@ impl<E: Exchange> Gateway<E> {
         let Limits { token_per_minute, admin_per_minute, reports_per_second } = settings.limits;
         let retry = RetrySettings {
             attempts_max: settings.attempts_max,
-            throttled_start: std::time::Duration::from_secs(1),
+            throttled_start: Duration::from_secs(1),
             seed: settings.seed,
         };
         let per_key = || {
@@ -76,6 +82,8 @@ impl<E: Exchange> Gateway<E> {
             limits: settings.limits,
             tokens: Limiter::new(&[Window::per_minute(token_per_minute)]),
             console: Session::new(None, Arc::new(Limiter::new(&[Window::per_second(reports_per_second)]))),
+            key_checked_at: tokio::sync::Mutex::default(),
+            key_refused: OnceLock::new(),
             organizations: Mutex::default(),
             admin: per_key(),
             consoles: per_key(),
@@ -190,7 +198,33 @@ impl<E: Exchange> Gateway<E> {
         stale: Option<&Arc<Token>>,
         deadline: Option<Instant>,
     ) -> Result<Arc<Token>, TokenError> {
-        session.token(stale, async || self.new_token(session.organization, deadline).await).await
+        let token = session.token(stale, async || self.new_token(session.organization, deadline).await).await;
+        if let (Err(error @ TokenError::Refused(_)), Some(_)) = (&token, session.organization)
+            && AskError::from(error.clone()).ends_run("a token").is_some()
+        {
+            self.check_key(deadline).await;
+        }
+        token
+    }
+
+    /// An organization may be refused a token for reasons of its own. Whether it is the key that is no longer taken, a token for the console
+    /// tells: refused as well, no other organization will fare better.
+    async fn check_key(&self, deadline: Option<Instant>) {
+        let mut checked_at = self.key_checked_at.lock().await;
+        if checked_at.is_some_and(|at| at.elapsed() < KEY_CHECKED_FOR) {
+            return;
+        }
+        if let Err(error) = self.new_token(None, deadline).await
+            && let Some(refused) = AskError::from(error).ends_run("a token")
+        {
+            self.key_refused.get_or_init(|| refused);
+        }
+        *checked_at = Some(Instant::now());
+    }
+
+    /// Why the key is no longer taken, once that is known.
+    pub(super) fn key_refusal(&self) -> Option<UmbrellaError> {
+        self.key_refused.get().cloned()
     }
 
     /// The organization stands in a header of this request only: on any other it would be ignored, and the answer be the console's.

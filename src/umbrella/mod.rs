@@ -148,6 +148,12 @@ impl<E: Exchange> Umbrella<E> {
         topic.over(window, self.top_n)
     }
 
+    /// Why the key is no longer taken, where a visit found that out: then no organization has an answer any more.
+    #[must_use]
+    pub fn key_refusal(&self) -> Option<UmbrellaError> {
+        self.gateway.key_refusal()
+    }
+
     /// The traffic so far.
     #[must_use]
     pub fn traffic(&self) -> Traffic {

@@ -426,6 +426,28 @@ async fn secrets_appear_in_no_plan_no_report_and_no_error() {
     }
 }
 
+// A key that is revoked
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_revoked_while_organizations_are_read_ends_the_run_before_anything_is_written() {
+    let names: Vec<String> = (1..=60).map(|number| format!("C{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let night = Night::of(with_customers(&names));
+    let (simulation, mut tokens) = (night.simulation.clone(), 0);
+    night.before_each(move |request| {
+        tokens += usize::from(request.uri().path() == "/auth/v2/token");
+        if tokens == 10 {
+            simulation.change(|world| world.credentials.umbrella_secret = "another".to_owned());
+        }
+    });
+    let error = night.try_sync().await.unwrap_err();
+    assert_eq!(error.exit(), Exit::Denied, "{error}");
+    assert!(error.to_string().contains("Umbrella refused the API key"), "{error}");
+    assert_eq!(night.count(Service::ConnectWise, "POST"), 0);
+    let tokens = night.log(Service::Umbrella).iter().filter(|logged| logged.path == "/auth/v2/token").count();
+    assert!(tokens < 30, "{tokens} tokens were asked for with a key that is refused");
+}
+
 // Slowness
 
 /// Each write takes so long that most of a batch would rest on a reading that is too old.

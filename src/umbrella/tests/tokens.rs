@@ -58,7 +58,9 @@ async fn without_its_own_token_an_organization_is_unread_and_asked_nothing(#[cas
     assert!(unread.sentence.contains("token"), "{}", unread.sentence);
     assert!(metrics.month.queries.read().is_none());
     assert!(paths(&script, before).iter().all(|path| path == "POST /auth/v2/token"));
-    assert!(script.seen().len() - before <= 2, "one token request, with its repetitions");
+    let asked = script.seen().len() - before;
+    assert!(asked <= 3, "one token request, with its repetitions, and one that tells whether it is the key");
+    assert_eq!(umbrella.key_refusal(), None, "it is not");
     assert_eq!(metrics.package, Reading::Read("DNS Advantage".into()));
 }
 
@@ -136,6 +138,33 @@ async fn a_key_that_is_revoked_between_two_reports_ends_the_run() {
     });
     let error = client(&script).fleet(scheduled(), &[], None).await.unwrap_err();
     assert!(matches!(error, UmbrellaError::Credentials { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_revoked_between_two_organizations_is_found_out_once() {
+    let script = service(|number, _, line| (number > 3 && line.contains("token")).then(|| reply(401, "")));
+    let umbrella = client(&script);
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
+    let before = script.seen().len();
+    for id in [BUSY, QUIET] {
+        umbrella.visit(&fleet, &organization(id), &needs(Some(october()))).metrics().await.unwrap();
+    }
+    let Some(UmbrellaError::Credentials { detail }) = umbrella.key_refusal() else { panic!("it is the key") };
+    assert!(detail.contains("HTTP 401"), "{detail}");
+    assert_eq!(paths(&script, before), ["POST /auth/v2/token"; 3], "one for each, and one for the console");
+}
+
+#[rstest]
+#[case::down(503)]
+#[case::throttled(429)]
+#[tokio::test(start_paused = true)]
+async fn organizations_without_a_token_say_nothing_about_the_key_while_umbrella_is_down(#[case] status: u16) {
+    let script =
+        service(move |number, _, line| (number > 3 && line.contains("token")).then(|| reply(status, "")));
+    let umbrella = client(&script);
+    let fleet = umbrella.fleet(scheduled(), &[], None).await.unwrap();
+    umbrella.visit(&fleet, &organization(BUSY), &needs(Some(october()))).metrics().await.unwrap();
+    assert_eq!(umbrella.key_refusal(), None);
 }
 
 #[rstest]
