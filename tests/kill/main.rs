@@ -1,7 +1,7 @@
-//! `kill -9` of the binary in the middle of a night, and the run after it. Takes minutes: it is a target of its own.
+//! Signals to the binary in the middle of a night, and the run after it. Takes minutes: it is a target of its own.
 //!
-//! The simulated services run in this process. They kill the binary the moment a certain request arrives, which they then go on with,
-//! and the kill point walks through the whole night.
+//! The simulated services run in this process. They kill the binary, or tell it to stop, the moment a certain request arrives, which they
+//! then go on with. The kill point walks through the whole night.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot start its processes has failed")]
 
@@ -28,26 +28,45 @@ use tokio::net::TcpListener;
 
 #[path = "../it/reports.rs"]
 mod reports;
+mod stopping;
 
 const ORGANIZATIONS: usize = 200;
 /// How many kill points the night is divided by.
 const KILLS: usize = 24;
 
-/// Kills a process once so many requests have arrived.
+/// Sends a process a signal once so many requests have arrived.
 #[derive(Default)]
 struct Trap {
     arrived: usize,
     springs_at: Option<usize>,
+    signal: Signal,
     prey: Option<Child>,
+}
+
+/// A signal, by its name.
+#[derive(Clone, Copy, Debug)]
+struct Signal(&'static str);
+
+impl Default for Signal {
+    fn default() -> Self {
+        Self("KILL")
+    }
+}
+
+impl Signal {
+    fn send(self, to: &Child) {
+        let sent = Command::new("kill").args([&format!("-{}", self.0), &to.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
 }
 
 impl Trap {
     fn step(&mut self) {
         self.arrived += 1;
         if self.springs_at == Some(self.arrived)
-            && let Some(prey) = &mut self.prey
+            && let Some(prey) = &self.prey
         {
-            prey.kill().unwrap();
+            self.signal.send(prey);
         }
     }
 }
@@ -110,15 +129,29 @@ impl Night {
 
     /// Runs to the end, or until it is killed when the request arrives whose number is given. Returns the exit code, if it had one.
     async fn sync(&self, scheduled: DateTime<Utc>, dies_at: Option<usize>) -> Option<i32> {
-        self.simulation.clear_log();
+        let mut command = self.command(scheduled);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        self.set_trap(command, dies_at, Signal::default());
+        self.end().await
+    }
+
+    fn command(&self, scheduled: DateTime<Utc>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_psasync"));
         command.args(["sync", "--no-progress", "--scheduled-for", &scheduled.to_rfc3339(), "--config"]);
-        command.arg(self.path("psasync.toml")).stdout(Stdio::null()).stderr(Stdio::null());
-        {
-            // Held until the process is in the trap, so that no request comes before.
-            let mut trap = self.trap.lock().unwrap();
-            *trap = Trap { arrived: 0, springs_at: dies_at, prey: Some(command.spawn().unwrap()) };
-        }
+        command.arg(self.path("psasync.toml"));
+        command
+    }
+
+    /// Starts a run that gets a signal when the request arrives whose number is given.
+    fn set_trap(&self, mut command: Command, springs_at: Option<usize>, signal: Signal) {
+        self.simulation.clear_log();
+        // Held until the process is in the trap, so that no request comes before.
+        let mut trap = self.trap.lock().unwrap();
+        *trap = Trap { arrived: 0, springs_at, signal, prey: Some(command.spawn().unwrap()) };
+    }
+
+    /// Waits for the run's end. Returns the exit code, if it had one.
+    async fn end(&self) -> Option<i32> {
         let trap = Arc::clone(&self.trap);
         loop {
             let ended = trap.lock().unwrap().prey.as_mut().unwrap().try_wait().unwrap();
