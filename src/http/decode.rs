@@ -11,6 +11,8 @@ use super::secrets::Secrets;
 const PAGE: &str = "a web page";
 /// How many characters of a service's own words are shown.
 pub const COMPLAINT_CHARS_MAX: usize = 300;
+/// How many complaints about single fields are read.
+pub const COMPLAINT_DETAILS_MAX: usize = 10;
 
 /// Why the body of a successful answer cannot be used. Never quotes a value of the body.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -112,7 +114,7 @@ pub struct Complaint {
     pub code: Option<String>,
     /// The sentence. Wire: `message`, `data.error`, `data.errors`, or the beginning of a body that is no JSON.
     pub text: String,
-    /// Complaints about single fields. Wire: `errors[]`.
+    /// Complaints about single fields, the first [`COMPLAINT_DETAILS_MAX`] of them. Wire: `errors[]`.
     pub details: Vec<Detail>,
 }
 
@@ -151,6 +153,7 @@ impl Complaint {
             .and_then(Value::as_array)
             .into_iter()
             .flatten()
+            .take(COMPLAINT_DETAILS_MAX)
             .map(|detail| Detail::of_json(detail, secrets))
             .collect();
         Self { code, text, details }

@@ -11,8 +11,12 @@
 
 pub mod caller;
 pub mod counters;
+#[cfg(test)]
+pub(crate) mod damage;
 pub mod decode;
 pub mod exchange;
+#[cfg(test)]
+mod foreign;
 pub mod limiter;
 pub mod redirect;
 pub mod retry;

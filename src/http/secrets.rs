@@ -14,7 +14,8 @@ const STAND_IN: &str = "a text that repeats a credential, and is not shown";
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// The values of the headers that are marked as sensitive, without their scheme, and what `Basic` encodes: user, password and both.
+    /// The values of the headers that are marked as sensitive, without their scheme, what `Basic` encodes (user, password and both), and
+    /// the parts of a token.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         let sensitive = headers.values().filter(|value| value.is_sensitive());
@@ -23,17 +24,42 @@ impl Secrets {
         Self(needles.filter(|needle| !needle.is_empty()).collect())
     }
 
-    /// `text`, unless one of the secrets is in it, be it escaped for HTML.
+    /// `text`, unless one of the secrets is in it, be it escaped for HTML or for an address.
     pub(super) fn withheld<'a>(&self, text: &'a str) -> &'a str {
         let unescaped = html_escape::decode_html_entities(text);
-        let is_told = |secret: &String| text.contains(secret) || unescaped.contains(secret);
+        let unquoted = percent_decoded(&unescaped);
+        let is_told =
+            |secret: &String| [text, &unescaped, &unquoted].iter().any(|text| text.contains(secret));
         if self.0.iter().any(is_told) { STAND_IN } else { text }
     }
+}
+
+/// `text` with each `%` and two hexadecimal digits as the byte that they stand for.
+fn percent_decoded(text: &str) -> String {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                rest = &behind[2..];
+            }
+            None => {
+                decoded.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 fn parts(value: &str) -> Vec<String> {
     let (scheme, credential) = value.split_once(' ').unwrap_or(("", value));
     let mut parts = vec![credential.trim().to_owned()];
+    // Claims and signature of a token, each by itself. A short part would hide texts that have nothing to do with it.
+    let pieces = credential.trim().split('.').filter(|piece| piece.len() >= NEEDLE_CHARS);
+    parts.extend(pieces.map(str::to_owned));
     let decoded = STANDARD.decode(credential.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     if let Some(login) = decoded.filter(|_| scheme.eq_ignore_ascii_case("basic")) {
         parts.extend(login.splitn(2, ':').map(str::to_owned));
@@ -53,7 +79,7 @@ mod tests {
         for (name, value, is_sensitive) in [
             ("authorization", login.as_str(), true),
             ("clientid", "5f0c1d7e-client", true),
-            ("proxy-authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.claims.signature", true),
+            ("proxy-authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.claims-of-a-token.signature", true),
             ("accept", "application/json", false),
         ] {
             let mut value = HeaderValue::from_str(value).unwrap();
@@ -67,8 +93,11 @@ mod tests {
     #[case::user("no such user: acme+public", false)]
     #[case::password("pa<ss>word is wrong", false)]
     #[case::password_escaped("<p>pa&lt;ss&gt;word</p>", false)]
+    #[case::password_in_an_address("/login?password=pa%3Css%3eword&next=%", false)]
+    #[case::basic_in_an_address("?authorization=Basic+YWNtZStwdWJsaWM6cGE8c3M%2Bd29yZA%3D%3D", false)]
     #[case::client_id("clientId 5f0c1d7e-client", false)]
-    #[case::token("authorization: Bearer eyJhbGciOiJIUzI1NiJ9.claims.signature", false)]
+    #[case::token("authorization: Bearer eyJhbGciOiJIUzI1NiJ9.claims-of-a-token.signature", false)]
+    #[case::claims("no such claims: claims-of-a-token", false)]
     #[case::token_cut("eyJhbGciOiJIUzI1NiJ9.cl…", false)]
     #[case::basic("Basic YWNtZStwdWJsaWM6cGE8c3M+d29yZA==", false)]
     #[case::nothing_of_it("Bearer token expected, Accept: application/json", true)]
