@@ -150,17 +150,22 @@ async fn records<E: Exchange>(
 ) -> Result<Vec<Record>, ConnectWiseError> {
     let Some(type_id) = type_state.id else { return Ok(Vec::new()) };
     let records = reader.records(type_id).await?;
-    Ok(records.iter().filter_map(|wire| convert::record(wire, &type_state.questions)).collect())
+    let record = |wire| convert::record(wire, &type_state.questions);
+    records
+        .iter()
+        .map(record)
+        .collect::<Result<_, _>>()
+        .map_err(|reason| ConnectWiseError::Partial { what: "the list of configurations".to_owned(), reason })
 }
 
 /// A finding when the server has moved on from the pinned version.
 fn version_behind<E: Exchange>(reader: &Reader<E>) -> Option<Finding> {
     let pinned = reader.connection().api_version();
-    let current = reader.connection().current_version()?;
-    let is_behind = version(pinned)?.cmp(&version(&current)?) == Ordering::Less;
+    let (year, release) = version(&reader.connection().current_version()?)?;
+    let is_behind = version(pinned)?.cmp(&(year, release)) == Ordering::Less;
     is_behind.then(|| {
         let sentence =
-            format!("ConnectWise has API version {current}; `connectwise.api_version` is {pinned}");
+            format!("ConnectWise has API version {year}.{release}; `connectwise.api_version` is {pinned}");
         Finding::new(Reason::ApiVersionBehind, "ConnectWise", sentence)
     })
 }

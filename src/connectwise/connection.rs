@@ -277,7 +277,7 @@ impl<E: Exchange> Connection<E> {
         let call = Call { request: &request, limiter: &self.limiter, deadline: None };
         let info: Answer<Option<CompanyInfo>> = self.patient.read(call).await?;
         match info.body {
-            Some(info) => Ok(info.codebase.trim_matches('/').to_owned()),
+            Some(info) => Ok(info.codebase),
             None => Err(ReadFailure::CompanyUnknown(self.settings.company_id.clone())),
         }
     }

@@ -43,37 +43,58 @@ pub(super) fn company(wire: wire::Company, inactive: Option<&[u64]>) -> Company 
     }
 }
 
-/// `None` for a configuration without a company, which can be nobody's record.
+/// The record; or what it lacks, so that nobody can tell whose it is or what it says.
+///
+/// Nothing that was asked for is guessed: a record without its company would be missed and made anew, and one without its questions would
+/// look as if nobody had answered them.
 pub(super) fn record(
     wire: &wire::Configuration<wire::AnsweredQuestion>,
     questions: &QuestionMap,
-) -> Option<Record> {
+) -> Result<Record, String> {
+    let unusable = |what: &str| format!("configuration {} has {what}", wire.id);
+    let company = wire.company.as_ref().ok_or_else(|| unusable("no company"))?;
+    let has_questions = questions.iter().any(|(_, question)| question.id().is_some());
+    if wire.questions.is_none() && has_questions {
+        return Err(unusable("no questions"));
+    }
     let answered = wire.questions.as_deref().unwrap_or_default();
     let info = wire.info.as_ref();
-    Some(Record {
+    Ok(Record {
         id: RecordId(wire.id),
-        company_id: CompanyId(wire.company.as_ref()?.id),
+        company_id: CompanyId(company.id),
         status_id: wire.status.as_ref().map(|status| StatusId(status.id)),
         device_identifier: wire.device_identifier.clone().unwrap_or_default(),
         created_at: info.and_then(|info| date_time(info.date_entered.as_deref()?)),
-        answers: answers(answered, questions),
+        answers: answers(answered, questions).map_err(unusable)?,
         has_password: answered
             .iter()
             .any(|question| question.field_type.as_deref() == Some(FieldType::Password.as_wire())),
     })
 }
 
-/// What the 16 fields say among a record's answered questions.
-pub(super) fn answers(answered: &[wire::AnsweredQuestion], questions: &QuestionMap) -> FieldMap<Stored> {
-    FieldMap::from_fn(|field| {
-        questions[field]
-            .id()
-            .and_then(|id| answered.iter().find(|question| question.question_id == Some(id.0)))
-            .map_or(Stored::EMPTY, |question| stored(&question.answer))
-    })
+/// What the 16 fields say among a record's answered questions; or what makes that uncertain.
+///
+/// A question that a record does not list has no answer there. One that does not say which it is may be any of them.
+pub(super) fn answers(
+    answered: &[wire::AnsweredQuestion],
+    questions: &QuestionMap,
+) -> Result<FieldMap<Stored>, &'static str> {
+    if answered.iter().any(|question| question.question_id.is_none()) {
+        return Err("a question without an id");
+    }
+    let of = |id: QuestionId| answered.iter().find(|question| question.question_id == Some(id.0));
+    let is_scalar =
+        |question: &wire::AnsweredQuestion| !question.answer.is_array() && !question.answer.is_object();
+    let ours = || questions.iter().filter_map(|(_, question)| of(question.id()?));
+    if !ours().all(is_scalar) {
+        return Err("an answer that is neither text nor number");
+    }
+    Ok(FieldMap::from_fn(|field| {
+        questions[field].id().and_then(of).map_or(Stored::EMPTY, |question| stored(&question.answer))
+    }))
 }
 
-/// An answer arrives as a scalar or null, whatever the type of its question.
+/// An answer arrives as a scalar or null, whatever the type of its question. What is neither is nobody's but the question's owner's.
 pub(super) fn stored(answer: &Value) -> Stored {
     match answer {
         Value::Null | Value::Array(_) | Value::Object(_) => Stored::EMPTY,

@@ -13,6 +13,8 @@ mod conditions;
 mod connection;
 mod convert;
 mod error;
+#[cfg(test)]
+mod foreign;
 mod paging;
 mod read;
 mod wire;

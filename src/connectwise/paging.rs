@@ -82,7 +82,7 @@ struct Page<T> {
 
 /// What `Link` says about a next page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     Yes,
     No,
     Unsaid,
@@ -158,20 +158,37 @@ fn is_throttled(failure: &ReadFailure) -> bool {
 }
 
 /// Whether `Link` announces a next page. Its URL is not used: it may name another host.
-fn next_page(headers: &HeaderMap) -> Next {
-    let mut links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).peekable();
+pub(super) fn next_page(headers: &HeaderMap) -> Next {
+    let links = headers.get_all(LINK).iter();
+    let mut links = links.map(|value| String::from_utf8_lossy(value.as_bytes())).peekable();
     if links.peek().is_none() {
         return Next::Unsaid;
     }
-    let is_next = |link: &str| {
-        link.split(';').skip(1).any(|parameter| {
-            let Some((name, value)) = parameter.split_once('=') else { return false };
-            let value = value.split(',').next().unwrap_or_default();
-            name.trim().eq_ignore_ascii_case("rel")
-                && value.trim().trim_matches('"').eq_ignore_ascii_case("next")
-        })
+    let is_next = |parameter: &str| {
+        let Some((name, value)) = parameter.split_once('=') else { return false };
+        let mut relations = value.trim().trim_matches('"').split_whitespace();
+        name.trim().eq_ignore_ascii_case("rel") && relations.any(|word| word.eq_ignore_ascii_case("next"))
     };
-    if links.any(is_next) { Next::Yes } else { Next::No }
+    if links.any(|link| parameters(&link).any(is_next)) { Next::Yes } else { Next::No }
+}
+
+/// What stands between the separators of a `Link`. Those within an address or a quoted text separate nothing.
+fn parameters(link: &str) -> impl Iterator<Item = &str> {
+    let mut closing = None;
+    link.split(move |c: char| match closing {
+        Some(end) => {
+            closing = Some(end).filter(|end| *end != c);
+            false
+        }
+        None => {
+            closing = match c {
+                '<' => Some('>'),
+                '"' => Some('"'),
+                _ => None,
+            };
+            c == ';' || c == ','
+        }
+    })
 }
 
 #[cfg(test)]
@@ -196,6 +213,9 @@ mod tests {
         Next::No
     )]
     #[case::unquoted(Some("<https://na.example/x?page=2>; rel=next"), Next::Yes)]
+    #[case::several_relations(Some(r#"<https://na.example/x?page=2>; rel="next last""#), Next::Yes)]
+    #[case::next_in_the_address(Some(r#"<https://na.example/x?a;rel=next,b>; rel="last""#), Next::No)]
+    #[case::next_in_a_title(Some(r#"<https://na.example/x>; title="a;rel=next;b"; rel="prev""#), Next::No)]
     fn a_next_page_is_announced_by_its_relation(#[case] link: Option<&str>, #[case] expected: Next) {
         let mut headers = HeaderMap::new();
         if let Some(link) = link {

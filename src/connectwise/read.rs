@@ -185,32 +185,30 @@ impl<E: Exchange> Reader<E> {
             fields: FRESH_FIELDS,
         };
         let records: Vec<wire::Configuration<RawQuestion>> = self.list(list).await?;
-        records
-            .into_iter()
-            .filter(|wire| wire.company.is_some())
-            .map(|wire| {
-                let reason = format!("configuration {} has questions of an unexpected shape", wire.id);
-                fresh(wire, questions).ok_or(ConnectWiseError::Partial { what: list.what.to_owned(), reason })
-            })
-            .collect()
+        let fresh = records.into_iter().map(|wire| fresh(wire, questions)).collect::<Result<_, _>>();
+        fresh.map_err(|reason| ConnectWiseError::Partial { what: list.what.to_owned(), reason })
     }
 }
 
-fn fresh(wire: wire::Configuration<RawQuestion>, questions: &QuestionMap) -> Option<FreshRecord> {
-    let raw = wire.questions.unwrap_or_default();
-    let answered = raw.iter().map(wire::AnsweredQuestion::deserialize).collect::<Result<Vec<_>, _>>().ok()?;
+fn fresh(wire: wire::Configuration<RawQuestion>, questions: &QuestionMap) -> Result<FreshRecord, String> {
+    let answered = |raw: &Vec<RawQuestion>| {
+        raw.iter().map(wire::AnsweredQuestion::deserialize).collect::<Result<Vec<_>, _>>()
+    };
+    let answered = wire.questions.as_ref().map(answered).transpose();
+    let answered =
+        answered.map_err(|_| format!("configuration {} has questions of an unexpected shape", wire.id))?;
     let configuration = wire::Configuration {
         id: wire.id,
         company: wire.company,
         status: wire.status,
         device_identifier: wire.device_identifier,
-        questions: Some(answered),
+        questions: answered,
         info: wire.info,
         custom_fields: None,
     };
-    Some(FreshRecord {
+    Ok(FreshRecord {
         record: convert::record(&configuration, questions)?,
-        questions: raw.into_iter().map(sendable).collect(),
+        questions: wire.questions.unwrap_or_default().into_iter().map(sendable).collect(),
         custom_fields: wire.custom_fields.unwrap_or_default(),
     })
 }

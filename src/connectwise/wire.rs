@@ -1,15 +1,28 @@
 //! ConnectWise's JSON. Visible inside this client only; unknown members are ignored, since adding some is no breaking change.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Unexpected};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// `GET /login/companyinfo/{companyId}`; `null` for an unknown company.
 #[derive(Debug, Deserialize)]
 pub(super) struct CompanyInfo {
-    /// Such as `v2025_1/`, with a slash at its end.
-    #[serde(rename = "Codebase")]
+    /// Such as `v2025_1/`, with a slash at its end, which is cut.
+    #[serde(rename = "Codebase", deserialize_with = "codebase")]
     pub(super) codebase: String,
+}
+
+/// One segment of a path, without its slash: what anybody may say who answers for the login host goes into every address.
+fn codebase<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    const CHARS_MAX: usize = 50;
+    let text = String::deserialize(deserializer)?;
+    let segment = text.strip_suffix('/').unwrap_or(&text);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    let is_segment = (1..=CHARS_MAX).contains(&segment.len()) && segment.bytes().all(is_plain);
+    if is_segment && !segment.starts_with('.') {
+        return Ok(segment.to_owned());
+    }
+    Err(D::Error::invalid_value(Unexpected::Str(&text), &"a codebase such as `v2025_1/`"))
 }
 
 /// A reference to something by its id.

@@ -317,7 +317,8 @@ impl Sent<'_> {
         let stored_identifier = configuration.device_identifier.as_deref();
         Ok(Written {
             record: RecordId(configuration.id),
-            answers: convert::answers(&answered, questions),
+            answers: convert::answers(&answered, questions)
+                .map_err(|what| in_doubt(format!("the answer has {what}")))?,
             others_altered: self.others_altered(&answered, questions),
             device_identifier_lost: self
                 .device_identifier
