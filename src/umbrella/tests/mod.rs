@@ -1,6 +1,7 @@
 //! The client against a service that answers as each test says, and otherwise as a small healthy console would.
 
 mod fleet;
+mod foreign;
 mod organization;
 mod redirects;
 mod tokens;
