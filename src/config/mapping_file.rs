@@ -38,7 +38,7 @@ pub fn load(path: &Path) -> Result<Mapping, Problems> {
     }
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<Mapping, Problems> {
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Mapping, Problems> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut parser = Parser { path, problems: Problems::default(), read: Mapping::default() };
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {

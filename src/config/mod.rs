@@ -11,6 +11,8 @@ mod build;
 mod document;
 mod file;
 mod files;
+#[cfg(test)]
+mod foreign;
 pub mod keys;
 mod layers;
 pub mod mapping_file;
