@@ -209,9 +209,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::http::ExchangeError;
     use crate::http::limiter::Window;
     use crate::http::script::{Reply, Script, reply, reply_with, timed_out, truncated, unconnected};
+    use crate::http::{ExchangeError, TlsProblem};
 
     const SETTINGS: RetrySettings =
         RetrySettings { attempts_max: 3, throttled_start: Duration::from_secs(30), seed: 7 };
@@ -228,7 +228,11 @@ mod tests {
     }
 
     fn tls() -> Reply {
-        Err(ExchangeError::Tls { host: "service.example".into(), detail: "no".into(), certificate: true })
+        Err(ExchangeError::Tls {
+            host: "service.example".into(),
+            detail: "no".into(),
+            problem: TlsProblem::UnknownIssuer,
+        })
     }
 
     fn name(outcome: &WriteOutcome) -> &'static str {

@@ -29,6 +29,48 @@ pub enum Sent {
     Maybe,
 }
 
+/// What a failed TLS handshake was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsProblem {
+    /// Nobody who is trusted here signed the server's certificate.
+    UnknownIssuer,
+    /// The certificate is for another host.
+    OtherName,
+    /// The certificate is expired, or not valid for another reason.
+    Certificate,
+    /// The server speaks older versions only.
+    Version,
+    /// Server and psasync have no cipher suite or key exchange in common.
+    Suites,
+    /// What answered speaks no TLS.
+    NotTls,
+    /// Something else.
+    Other,
+}
+
+impl TlsProblem {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::UnknownIssuer => {
+                "if a private authority or an inspecting proxy signed the certificate, name its root in `http.ca_file`"
+            }
+            Self::OtherName => "write the host in `base_url` as the server's certificate names it",
+            Self::Certificate => "renew the server's certificate, and check this machine's clock",
+            Self::Version => {
+                "psasync offers TLS 1.2 and 1.3; the server has older versions only, and has to learn one of these"
+            }
+            Self::Suites => {
+                "psasync offers TLS 1.2 and 1.3, with AES-GCM or ChaCha20-Poly1305 over ECDHE; the server has to offer one of these, and an \
+                 old on-premises server may have CBC suites only"
+            }
+            Self::NotTls => "what answers there speaks no TLS: check host and port in `base_url`",
+            Self::Other => {
+                "psasync offers TLS 1.2 and 1.3, with AES-GCM or ChaCha20-Poly1305 over ECDHE; see what the server's log says"
+            }
+        }
+    }
+}
+
 /// Why there is no complete answer. Names a host, never a path, a header, a body or a credential.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ExchangeError {
@@ -53,10 +95,10 @@ pub enum ExchangeError {
     Tls {
         /// As above.
         host: String,
-        /// What TLS says.
+        /// What TLS says; where the server ended it, the server's alert.
         detail: String,
-        /// Whether the certificate was the reason.
-        certificate: bool,
+        /// What it was about.
+        problem: TlsProblem,
     },
     /// The configured proxy was not reached, or did not connect to the host.
     #[error("the proxy made no connection to `{host}`: {detail}")]
@@ -138,12 +180,7 @@ impl ExchangeError {
             Self::Unconnected { .. } => {
                 Some("check the host and port in `base_url`, and firewalls in between")
             }
-            Self::Tls { certificate: true, .. } => Some(
-                "if a private authority or an inspecting proxy signed the certificate, name its root in `http.ca_file`",
-            ),
-            Self::Tls { certificate: false, .. } => Some(
-                "the server must offer TLS 1.2 or 1.3 with an AEAD suite; an old on-premises server may have CBC suites only",
-            ),
+            Self::Tls { problem, .. } => Some(problem.hint()),
             Self::Proxy { .. } => Some("check `http.proxy`"),
             Self::Timeout { .. } => Some("raise `http.read_timeout_s` if the service is slow"),
             Self::Broken { .. }

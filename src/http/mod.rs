@@ -17,6 +17,8 @@ pub mod decode;
 pub mod exchange;
 #[cfg(test)]
 mod foreign;
+#[cfg(test)]
+mod handshakes;
 pub mod limiter;
 pub mod redirect;
 pub mod retry;
@@ -28,7 +30,7 @@ pub mod wire;
 pub use caller::{Call, Caller};
 pub use counters::{Counters, Traffic};
 pub use decode::{Complaint, DecodeError};
-pub use exchange::{Exchange, ExchangeError, Sent};
+pub use exchange::{Exchange, ExchangeError, Sent, TlsProblem};
 pub use limiter::{Limiter, Window};
 pub use redirect::{HostPattern, RedirectError};
 pub use retry::{Answer, NotSent, ReadError, Refusal, RetrySettings, WriteOutcome};

@@ -9,7 +9,7 @@ use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, redirect, tls}
 use thiserror::Error;
 use url::Url;
 
-use super::exchange::{Exchange, ExchangeError};
+use super::exchange::{Exchange, ExchangeError, TlsProblem};
 use super::redirect::{host_and_port, is_loopback};
 
 /// The largest body that is read, after unpacking.
@@ -136,8 +136,7 @@ impl Wire {
         let detail = innermost(error);
         if error.is_connect() {
             return if let Some(tls) = tls_error(error) {
-                let certificate = matches!(tls, rustls::Error::InvalidCertificate(_));
-                ExchangeError::Tls { host, detail: tls.to_string(), certificate }
+                ExchangeError::Tls { host, detail: tls.to_string(), problem: tls_problem(tls) }
             } else if self.is_proxied && !is_loopback(url) {
                 ExchangeError::Proxy { host, detail }
             } else if is_resolver_failure(error) {
@@ -199,6 +198,27 @@ fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
+/// What failed, as far as this side saw it or the server's alert tells.
+fn tls_problem(error: &rustls::Error) -> TlsProblem {
+    use rustls::{AlertDescription as Alert, CertificateError, Error, PeerMisbehaved};
+
+    match error {
+        // An authority that got a new key under its old name signs what the old root does not confirm.
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+            TlsProblem::UnknownIssuer
+        }
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => TlsProblem::OtherName,
+        Error::InvalidCertificate(_) => TlsProblem::Certificate,
+        Error::AlertReceived(Alert::ProtocolVersion) | Error::PeerIncompatible(_) => TlsProblem::Version,
+        Error::AlertReceived(Alert::HandshakeFailure | Alert::InsufficientSecurity)
+        | Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedCipherSuite) => TlsProblem::Suites,
+        Error::InvalidMessage(_) => TlsProblem::NotTls,
+        _ => TlsProblem::Other,
+    }
+}
+
 /// reqwest's `is_dns` knows custom resolvers only; the built-in one is told by the message of its connector.
 fn is_resolver_failure(error: &reqwest::Error) -> bool {
     error.is_dns() || causes(error).any(|cause| cause.to_string() == "dns error")
@@ -208,10 +228,6 @@ fn is_resolver_failure(error: &reqwest::Error) -> bool {
 mod tests {
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpListener};
-    use std::sync::Arc;
-
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
 
     use super::*;
     use crate::http::Sent;
@@ -284,67 +300,6 @@ mod tests {
         let error = get(&settings(), &format!("http://{}.invalid/", "x".repeat(70))).await.unwrap_err();
         assert!(matches!(error, ExchangeError::Unresolved { .. }), "{error:?}");
         assert_eq!(error.sent(), Sent::No);
-    }
-
-    #[tokio::test]
-    async fn a_failed_handshake_is_told_from_a_refused_connection() {
-        let alert = vec![0x15, 3, 3, 0, 2, 2, 40];
-        let (address, _) = serve(vec![alert]);
-        let error = get(&settings(), &format!("https://{address}/")).await.unwrap_err();
-        assert!(matches!(error, ExchangeError::Tls { certificate: false, .. }), "{error:?}");
-        assert_eq!(error.sent(), Sent::No);
-        assert!(error.hint().unwrap().contains("CBC"));
-    }
-
-    /// Made for this test: the key of nobody, and its certificate for 127.0.0.1, valid from 2020 to 2120.
-    const TLS_KEY: &str = concat!(
-        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgPGzVk3sqBCYO2ajx",
-        "dAjVRY+iFZi1ErzC02IWYgWnGDOhRANCAARcjfyAt4obwu3Buzuw7HtOwsqCRTJq",
-        "Jv/231LvimpM0orRHNdECc3rXT/+blnidJG52AhLT9KyYa/9hhewhI1l",
-    );
-    const TLS_CERTIFICATE: &str = concat!(
-        "MIIBXjCCAQWgAwIBAgIBATAKBggqhkjOPQQDAjAXMRUwEwYDVQQDDAxwc2FzeW5j",
-        "IHRlc3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBcxFTATBgNV",
-        "BAMMDHBzYXN5bmMgdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABFyN/IC3",
-        "ihvC7cG7O7Dse07CyoJFMmom//bfUu+KakzSitEc10QJzetdP/5uWeJ0kbnYCEtP",
-        "0rJhr/2GF7CEjWWjQDA+MA8GA1UdEQQIMAaHBH8AAAEwDAYDVR0TAQH/BAIwADAd",
-        "BgNVHQ4EFgQUNsQr0W0RamxIqBJVZvL5C1tb/U0wCgYIKoZIzj0EAwIDRwAwRAIg",
-        "dsjdpw5bxucpTvCCmx6M2O19qg4CwXm10zlMdjqkz8ECICVDOSDBxZcb80zn5CWg",
-        "1urp0QvddDqk6PSyN+jpGSq2",
-    );
-
-    /// Takes one request over TLS, and answers with what is no TLS record of that connection.
-    fn serve_tls_and_break() -> (SocketAddr, std::thread::JoinHandle<String>) {
-        use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(STANDARD.decode(TLS_KEY).unwrap()));
-        let certificate = CertificateDer::from(STANDARD.decode(TLS_CERTIFICATE).unwrap());
-        let config = rustls::ServerConfig::builder().with_no_client_auth();
-        let config = Arc::new(config.with_single_cert(vec![certificate], key).unwrap());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let handle = std::thread::spawn(move || {
-            let (mut socket, _) = listener.accept().unwrap();
-            let mut tls = rustls::ServerConnection::new(config).unwrap();
-            let mut buffer = [0; 4096];
-            let read = rustls::Stream::new(&mut tls, &mut socket).read(&mut buffer).unwrap();
-            socket.write_all(&[0x17, 3, 3, 0, 32]).unwrap();
-            socket.write_all(&[0; 32]).unwrap();
-            String::from_utf8_lossy(&buffer[..read]).into_owned()
-        });
-        (address, handle)
-    }
-
-    #[tokio::test]
-    async fn tls_that_breaks_after_the_request_may_have_been_sent() {
-        let mut root = tempfile::NamedTempFile::new().unwrap();
-        write!(root, "-----BEGIN CERTIFICATE-----\n{TLS_CERTIFICATE}\n-----END CERTIFICATE-----\n").unwrap();
-        let settings = WireSettings { ca_file: Some(root.path().into()), ..settings() };
-        let (address, request) = serve_tls_and_break();
-        let error = get(&settings, &format!("https://{address}/path")).await.unwrap_err();
-        assert!(request.join().unwrap().starts_with("GET /path"));
-        assert!(matches!(error, ExchangeError::Broken { .. }), "{error:?}");
-        assert_eq!(error.sent(), Sent::Maybe);
     }
 
     #[tokio::test]
