@@ -12,6 +12,8 @@ use super::value::Value;
 use super::*;
 use crate::http::damage::cases;
 
+crate::secret::assert_unshowable!(Value, Settled, Loaded, Config, super::model::Umbrella, ConnectWise, State);
+
 const MINIMAL: &str = include_str!("../../fixtures/configurations/good/minimal.toml");
 const FILE: &str = "psasync.toml";
 const CANARY: &str = "canary-in-a-secret";

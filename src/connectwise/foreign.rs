@@ -17,6 +17,8 @@ use crate::http::script::{Reply, Script, reply, reply_with};
 use crate::resolve::match_questions;
 use crate::secret::Secret;
 
+crate::secret::assert_unshowable!(Settings, Connection<Script>);
+
 const TYPE: &str = "OpenDNS_Umbrella";
 const LOOK_UP: &str = "/login/companyinfo/acme";
 const TYPES: &str = "/company/configurations/types";

@@ -216,6 +216,9 @@ impl Session {
 }
 
 #[cfg(test)]
+crate::secret::assert_unshowable!(Token, wire::Token, super::Settings);
+
+#[cfg(test)]
 mod tests {
     use rstest::rstest;
 
