@@ -43,6 +43,32 @@ pub(super) fn read_secret(folder: &Path, path: &str) -> Result<Secret, Fault> {
     Ok(Secret::new(secret.to_owned()))
 }
 
+/// What a person should know about a file that holds a secret and that everybody on this machine may read or change.
+///
+/// The file's group is no concern: it is how a service's user is given a file that it does not own (`fsGroup`, `chgrp`). A link counts as
+/// what it leads to. What is no file, such as a pipe, is open to nobody by its mode.
+#[cfg(unix)]
+pub(super) fn exposure(path: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    const OTHERS: u32 = 0o006;
+    let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    let shown = shown_path(path);
+    let command = shown.trim_matches('`');
+    (mode & OTHERS != 0).then(|| {
+        format!(
+            "{shown} holds a secret, and its mode {mode:04o} lets everybody on this machine read or change it: `chmod 600 {command}`"
+        )
+    })
+}
+
+/// Other systems have no modes.
+#[cfg(not(unix))]
+pub(super) fn exposure(_: &Path) -> Option<String> {
+    None
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> Fault {
     let path = shown_path(path);
     match error.kind() {

@@ -1,10 +1,10 @@
 //! Lays the environment over the file, and the file over the defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::file::Syntax;
-use super::files::read_secret;
+use super::files::{exposure, read_secret, resolve};
 use super::keys::{self, Effect, KEYS, Key, Kind, Preset, VARIABLE_PREFIX, VARIABLE_SEPARATOR};
 use super::nearest::nearest_path;
 use super::problem::{Fault, Place, Problems, shown};
@@ -110,7 +110,7 @@ pub(super) fn from_environment(
 /// The value of every key, unless something is wrong with it, which has been reported then.
 pub(super) struct Settled {
     values: BTreeMap<&'static str, (Place, Value)>,
-    /// What is set and has no effect yet.
+    /// What is set and has no effect yet, and which files with secrets are open to others.
     pub(super) notices: Vec<String>,
 }
 
@@ -139,7 +139,11 @@ pub(super) fn settle(
         }
         let from_layers = layers.iter_mut().find_map(|layer| take(key, layer));
         let value = match from_layers {
-            Some(setting) => read(key, setting, folder, problems),
+            Some(taken) => {
+                let exposed = holder(key, &taken, file_path, folder).and_then(|path| exposure(&path));
+                settled.notices.extend(exposed.filter(|notice| !settled.notices.contains(notice)));
+                read(key, taken, folder, problems)
+            }
             None => match preset(key.preset) {
                 Some(value) => Some((Place::file(file_path), value)),
                 None => {
@@ -184,6 +188,17 @@ enum Taken {
 fn take(key: &Key, layer: &mut Layer) -> Option<Taken> {
     let in_file = key.file_twin().and_then(|twin| layer.settings.remove(&twin));
     layer.settings.remove(key.path).map(Taken::Value).or(in_file.map(Taken::InFile))
+}
+
+/// The file that holds the key's secret; `None` where there is none, or no file does.
+fn holder(key: &Key, taken: &Taken, file_path: &Path, folder: &Path) -> Option<PathBuf> {
+    match taken {
+        Taken::InFile(Setting { value: Some(Value::Text(path)), .. }) => Some(resolve(folder, path)),
+        Taken::Value(Setting { place: Place::File { .. }, value: Some(Value::Secret(secret)), .. }) => {
+            (key.kind == Kind::Secret && !secret.expose().is_empty()).then(|| file_path.to_owned())
+        }
+        Taken::InFile(_) | Taken::Value(_) => None,
+    }
 }
 
 fn read(key: &Key, taken: Taken, folder: &Path, problems: &mut Problems) -> Option<(Place, Value)> {

@@ -43,9 +43,85 @@ fn secrets() -> Vec<(String, String)> {
     secrets.map(|key| (key.variable(), "not-a-real-secret".to_owned())).collect()
 }
 
+/// A copy of the good configurations that is closed to others, as those of an operator are.
+fn closed_copies() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["", "secrets"] {
+        fs::create_dir_all(folder.path().join(part)).unwrap();
+        for entry in fs::read_dir(Path::new(FIXTURES).join("good").join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let copy = folder.path().join(part).join(path.file_name().unwrap());
+                fs::copy(&path, &copy).unwrap();
+                set_mode(&copy, 0o600);
+            }
+        }
+    }
+    folder
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path, _: u32) {}
+
+#[cfg(unix)]
+#[rstest]
+#[case::owner_alone(0o600, false)]
+#[case::read_only(0o400, false)]
+#[case::a_group_of_the_pods_own(0o440, false)]
+#[case::group(0o660, false)]
+#[case::everybody(0o644, true)]
+#[case::others_but_not_the_group(0o604, true)]
+#[case::others_may_write(0o602, true)]
+fn a_secret_in_a_file_that_others_may_read_is_noticed(#[case] mode: u32, #[case] is_noticed: bool) {
+    let folder = closed_copies();
+    let secret = folder.path().join("secrets/umbrella-api-secret");
+    let path = folder.path().join("secret-files.toml");
+    set_mode(&secret, mode);
+    let notices = load(&path, []).unwrap_or_else(|problems| panic!("{problems}")).notices;
+    let (shown, mode) = (secret.display(), format!("{mode:04o}"));
+    assert_eq!(notices.len(), usize::from(is_noticed), "{notices:?}");
+    for notice in notices {
+        assert!(notice.contains(&format!("`chmod 600 {shown}`")) && notice.contains(&mode), "{notice}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_configuration_with_secrets_that_others_may_read_is_noticed_once() {
+    let folder = closed_copies();
+    let path = folder.path().join("minimal.toml");
+    set_mode(&path, 0o644);
+    let notices = load(&path, []).unwrap_or_else(|problems| panic!("{problems}")).notices;
+    assert!(notices.len() == 1 && notices[0].contains("minimal.toml` holds a secret"), "{notices:?}");
+    // What is not in the file is not in danger.
+    assert!(load(&path, secrets()).ok().unwrap().notices.is_empty());
+    let twins = folder.path().join("secret-files.toml");
+    set_mode(&twins, 0o644);
+    assert!(load(&twins, []).ok().unwrap().notices.is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_secret_counts_as_what_it_leads_to() {
+    let folder = closed_copies();
+    let (secret, moved) = (folder.path().join("secrets/umbrella-api-secret"), folder.path().join("..data"));
+    fs::rename(&secret, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &secret).unwrap();
+    let notices = || load(&folder.path().join("secret-files.toml"), []).ok().unwrap().notices;
+    assert!(notices().is_empty());
+    set_mode(&moved, 0o644);
+    assert_eq!(notices().len(), 1);
+}
+
 #[test]
 fn good_configurations_load_without_notices() {
-    for path in files(&format!("{FIXTURES}/good"), "toml") {
+    let folder = closed_copies();
+    for path in files(folder.path().to_str().unwrap(), "toml") {
         let loaded = load(&path, []).unwrap_or_else(|problems| panic!("{problems}"));
         assert!(loaded.notices.is_empty(), "{}", path.display());
     }
