@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot start its processes has failed")]
 
 mod backfill;
+mod echo;
 mod history;
 mod saved;
+mod secrets;
 mod simulated;
 
 use std::fs;
@@ -245,18 +247,4 @@ fn a_signal_ends_serve_with_its_exit_code(#[case] signal: &str, #[case] exit: i3
         Command::new("kill").args([&format!("-{signal}"), &serve.id().to_string()]).status().unwrap();
     assert!(killed.success());
     assert_eq!(serve.wait().unwrap().code(), Some(exit));
-}
-
-#[test]
-fn secrets_never_appear_at_the_most_verbose_level() {
-    let services = Simulated::start(&["--fleet", "2:2"]);
-    for format in ["text", "json"] {
-        let output = services.command(&["sync", "-vv", "--log-format", format]).output().unwrap();
-        let all = text(&output.stdout) + &text(&output.stderr);
-        assert!(all.contains("request"), "the log is there");
-        for secret in services.secrets() {
-            assert!(!all.contains(&secret), "a secret appears");
-        }
-        assert!(!all.contains("Bearer") && !all.contains("Basic "));
-    }
 }

@@ -99,20 +99,6 @@ impl Simulated {
     pub(crate) fn printed(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("printed")).unwrap()
     }
-
-    /// The secrets of the configuration.
-    pub(crate) fn secrets(&self) -> Vec<String> {
-        let keys = ["api_key", "api_secret", "private_key", "client_id"];
-        let secrets: Vec<_> = self
-            .printed()
-            .lines()
-            .filter_map(|line| line.split_once(" = "))
-            .filter(|(key, _)| keys.contains(key))
-            .map(|(_, value)| value.trim_matches('"').to_owned())
-            .collect();
-        assert_eq!(secrets.len(), keys.len());
-        secrets
-    }
 }
 
 impl Drop for Simulated {
