@@ -98,7 +98,7 @@ async fn questions_are_matched_by_text_but_for_case_and_white_space() {
     assert_eq!(night.answer("ACME", " SEATS  "), json!(40));
 }
 
-fn with_inactive_agents(names: &[String]) -> World {
+pub(crate) fn with_inactive_agents(names: &[String]) -> World {
     let mut world = acme();
     world.umbrella.organizations[0].identities.clear();
     for (position, name) in names.iter().enumerate() {
@@ -106,24 +106,6 @@ fn with_inactive_agents(names: &[String]) -> World {
         world.umbrella.organizations[0].identities.push(identity(id, IdentityType::Anyconnect, name, 30));
     }
     world
-}
-
-#[rstest]
-#[case::quotes(&["O'Brien's \"PC\"", "a`b"], "a`b; O'Brien's \"PC\"")]
-#[case::html(&["Tom &amp; Jerry <b>", "R&D"], "R&D; Tom &amp; Jerry <b>")]
-#[case::emoji(&["📦 scanner", "S’s MacBook"], "S’s MacBook; 📦 scanner")]
-#[case::control_characters(&["KITCHEN\r\nPC\t7\u{7}", "\u{1}x"], "KITCHEN PC 7; x")]
-#[case::equal_names(&["pc", "PC", "pc"], "PC; pc; pc")]
-#[case::sorted_without_case(&["b", "A", "c", "B"], "A; B; b; c")]
-#[case::nobody(&[], "None")]
-#[tokio::test(start_paused = true)]
-async fn names_arrive(#[case] names: &[&str], #[case] answer: &str) {
-    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-    let night = Night::of(with_inactive_agents(&names));
-    let report = night.sync().await;
-    assert_eq!(report.exit(), Exit::Done, "{:?}", report.reasons("ACME"));
-    assert_eq!(night.answer("ACME", "Agents Inactive (7 Days)"), json!(answer));
-    assert!(night.sync().await.plan.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

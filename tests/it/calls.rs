@@ -220,14 +220,6 @@ async fn more_than_a_thousand_records_are_read_in_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_sends_nothing_but_get_to_connectwise() {
-    let night = Night::of(World::demo());
-    assert!(!night.plan().await.plan.is_empty());
-    let log = night.log(Service::ConnectWise);
-    assert!(!log.is_empty() && log.iter().all(|logged| logged.method == Method::GET));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_second_night_plans_nothing_and_writes_nothing_but_last_updated() {
     let night = Night::of(acme());
     night.sync().await;

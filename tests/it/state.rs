@@ -137,20 +137,6 @@ async fn other_settings_of_a_report_ask_for_it_again_and_for_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_leaves_the_state_as_it_is() {
-    let night = Night::at("2026-03-10T00:00:00Z", settled()).remembering();
-    night.plan().await;
-    assert!(!night.state_path().exists(), "a plan makes no state");
-    night.sync().await;
-    let (before, folder) = (std::fs::read(night.state_path()).unwrap(), night.files());
-    at(&night, "2026-03-11T00:00:00Z");
-    assert!(night.plan().await.plan.is_empty());
-    assert_eq!(month_reports(&night), 0, "a plan reads the state");
-    assert_eq!(std::fs::read(night.state_path()).unwrap(), before);
-    assert_eq!(night.files(), folder, "and leaves nothing beside it");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_zero_that_is_held_back_is_not_what_a_month_is_known_for() {
     let mut world = settled();
     let traffic = std::mem::take(&mut world.umbrella.organizations[0].traffic);

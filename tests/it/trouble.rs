@@ -328,19 +328,6 @@ async fn an_organization_that_is_absent_from_the_report_on_all_is_asked_by_itsel
 
 // Isolation
 
-#[tokio::test(start_paused = true)]
-async fn one_companys_failure_never_stops_the_others() {
-    let mut world = with_customers(&["ACME", "BETA", "GAMMA", "DELTA"]);
-    world.umbrella.organizations[1].refuses_token = true;
-    world.connectwise.companies.retain(|company| company.identifier != "GAMMA");
-    let fault = "400@connectwise:POST /company/configurations";
-    let night = Night::of(world).with_fault(fault);
-    let report = night.sync().await;
-    let buckets = ["ACME", "BETA", "GAMMA", "DELTA"].map(|psa_id| report.bucket(psa_id));
-    assert_eq!(buckets, [Bucket::Failed, Bucket::Partial, Bucket::Skipped, Bucket::Created]);
-    assert_eq!(report.exit(), Exit::Degraded);
-}
-
 // Both readings of a partial PATCH, and answers of others
 
 pub(crate) fn with_foreign_answers() -> World {
