@@ -255,6 +255,20 @@ fn tests_that_documents_name_exist() {
     }
 }
 
+#[test]
+fn every_assumption_has_two_readings_and_a_test() {
+    let text = read("docs/assumptions.md");
+    for heading in ["## Umbrella", "## ConnectWise"] {
+        let rows: Vec<_> = rows(section(&text, heading)).skip(1).collect();
+        assert!(rows.len() > 20, "{heading}");
+        for row in rows {
+            assert_eq!(row.len(), 5, "{row:?}");
+            assert!(row.iter().all(|cell| !cell.is_empty()) && row[1] != row[2], "{row:?}");
+            assert!(quoted(row[4]).next().is_some(), "no test proves it: {row:?}");
+        }
+    }
+}
+
 /// Codes that no run of this version can give.
 const LATER: [Reason; 1] = [Reason::ForeignWriter];
 

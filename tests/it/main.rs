@@ -17,6 +17,7 @@ mod network;
 mod openapi;
 mod peers;
 mod planning;
+mod readings;
 mod reasons;
 mod rendering;
 mod reports;

@@ -64,29 +64,41 @@ pub(super) fn number(record: &mut Configuration) {
     }
 }
 
+/// What a `questions` array does beyond setting the answers that it names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Writing {
+    /// The answers that it leaves out
+    pub(super) others: Others,
+    /// Whether a question that the type does not have is passed over, instead of refused
+    pub(super) ignores_unknown: bool,
+    pub(super) storing: Storing,
+}
+
 /// Writes a `questions` array, already checked for its shape, into a record.
 pub(super) fn write(
     record: &mut Configuration,
     kind: &ConfigurationType,
     entries: &Value,
-    others: Others,
-    storing: Storing,
+    writing: Writing,
 ) -> Result<(), Box<crate::answer::Answer>> {
     let mut violations = Vec::new();
-    if others == Others::Clear {
+    if writing.others == Others::Clear {
         record.answers.iter_mut().for_each(|answer| answer.value = Value::Null);
     }
     for entry in entries.as_array().into_iter().flatten() {
         let id = entry.get("questionId").and_then(Value::as_i64);
         let question = kind.questions.iter().find(|one| Some(one.id) == id && !one.inactive);
         let Some(question) = question else {
+            if writing.ignores_unknown {
+                continue;
+            }
             let id = id.map_or_else(|| "(none)".to_owned(), |id| id.to_string());
             let message = format!("Question {id} is not a question of this configuration's type.");
             violations.push(Violation::invalid("questionId", message));
             continue;
         };
         let given = entry.get("answer").unwrap_or(&Value::Null);
-        match stored(question, given, storing) {
+        match stored(question, given, writing.storing) {
             Ok(value) => put(record, question.id, value),
             Err(violation) => violations.push(violation),
         }

@@ -1,6 +1,6 @@
 //! Configurations: reading, creating, changing.
 
-use super::answers::{self, Others};
+use super::answers::{self, Others, Writing};
 use super::conditions::{Field, Operand, Type};
 use super::errors::{Violation, error, invalid_object};
 use super::listing::{Row, Shape};
@@ -245,7 +245,7 @@ pub(super) fn created(
     }
     answers::complete(&mut record, kind);
     if let Some(entries) = questions {
-        answers::write(&mut record, kind, &entries, Others::Keep, change.storing)?;
+        answers::write(&mut record, kind, &entries, writing(connectwise, Others::Keep, change.storing))?;
     }
     answers::check_required(&record, kind)?;
     Ok(record)
@@ -278,7 +278,7 @@ pub(super) fn patched(
                     PartialQuestions::Keep => Others::Keep,
                     PartialQuestions::Clear => Others::Clear,
                 };
-                answers::write(&mut record, kind, &value, others, change.storing)?;
+                answers::write(&mut record, kind, &value, writing(connectwise, others, change.storing))?;
             }
             (name, _) => set(&mut record, connectwise, change.index, name, value)?,
         }
@@ -290,6 +290,10 @@ pub(super) fn patched(
     record.last_updated = Some(change.now);
     record.updated_by.clone_from(&connectwise.api_member);
     Ok(record)
+}
+
+fn writing(connectwise: &ConnectWise, others: Others, storing: Storing) -> Writing {
+    Writing { others, ignores_unknown: connectwise.unknown_questions_ignored, storing }
 }
 
 struct Operation {

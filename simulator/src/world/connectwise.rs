@@ -28,6 +28,8 @@ pub struct ConnectWise {
     pub custom_fields_demanded: bool,
     /// Quirk: a configuration shows a question that is newer than itself only after its next change
     pub new_questions_show_late: bool,
+    /// Quirk: an answer to a question that the type does not have is ignored, not refused
+    pub unknown_questions_ignored: bool,
     /// What the API member's security role allows
     pub role: Role,
     /// Statuses of companies
@@ -55,6 +57,7 @@ impl Default for ConnectWise {
             api_member: "UmbrellaAPI".into(),
             custom_fields_demanded: false,
             new_questions_show_late: false,
+            unknown_questions_ignored: false,
             role: Role::default(),
             company_statuses: vec![
                 CompanyStatus { id: 1, name: "Active".into(), default: true, inactive: false },

@@ -52,6 +52,19 @@ async fn a_partial_questions_array_keeps_or_clears_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_to_an_unknown_question_is_refused_or_ignored() {
+    for (ignored, status) in [(false, StatusCode::BAD_REQUEST), (true, StatusCode::OK)] {
+        let mut world = world_with_type();
+        world.connectwise.unknown_questions_ignored = ignored;
+        let simulation = simulation_of(world, settings()).await;
+        let value = json!([{ "questionId": 99, "answer": "x" }, { "questionId": 41, "answer": "8" }]);
+        let got = patch(&simulation, json!([{ "op": "replace", "path": "questions", "value": value }])).await;
+        assert_eq!(got.status, status);
+        assert!(!ignored || answers(&got.json())[0] == json!("8"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sub_path_is_a_false_200() {
     let simulation = simulation().await;
     for path in ["company/identifier", "/questions/0/answer", "status/name"] {
