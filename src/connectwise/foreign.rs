@@ -9,9 +9,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
+use super::write::Sent;
 use super::*;
 use crate::clock::Clock;
-use crate::domain::ids::{CompanyId, TypeId};
+use crate::domain::answer::Answer;
+use crate::domain::field::{FieldId, FieldMap};
+use crate::domain::ids::{CompanyId, QuestionId, TypeId};
+use crate::domain::question::{FieldType, QuestionMatch};
 use crate::http::damage::{Damage, cases, cut, damages};
 use crate::http::script::{Reply, Script, reply, reply_with};
 use crate::resolve::match_questions;
@@ -166,6 +170,45 @@ fn a_record_that_does_not_say_whose_it_is_or_what_it_says_is_never_taken_for_non
     for (pointer, document) in spoil {
         let told = night(&runtime, CONFIGURATIONS, document.to_string());
         assert!(told.is_none(), "{pointer}: {told:?}");
+    }
+}
+
+#[test]
+fn a_damaged_answer_to_a_write_never_confirms_what_it_does_not_say() {
+    let questions = FieldMap::from_fn(|field| match field {
+        FieldId::OrganizationId => QuestionMatch::Found { id: QuestionId(1), field_type: FieldType::Text },
+        FieldId::Seats => QuestionMatch::Found { id: QuestionId(2), field_type: FieldType::Number },
+        _ => QuestionMatch::Missing,
+    });
+    let content = FieldMap::from_fn(|field| match field {
+        FieldId::OrganizationId => Some(Answer::Text("101".into())),
+        FieldId::Seats => Some(Answer::Number(40)),
+        _ => None,
+    });
+    let foreign =
+        [("questionId", json!(3)), ("answer", json!("4711"))].map(|(name, value)| (name.to_owned(), value));
+    let foreign = [wire::RawQuestion::from_iter(foreign)];
+    let sent = Sent { questions: &foreign, content: &content, device_identifier: Some("umbrella:101") };
+    let document = whole(CONFIGURATIONS)[0].clone();
+    let written = |text: &str| sent.written(text.as_bytes(), &questions);
+    let undamaged = written(&document.to_string()).unwrap();
+    assert_eq!((undamaged.others_altered, undamaged.device_identifier_lost), (0, false));
+    for damaged in damages(&document) {
+        let Ok(told) = written(&damaged.text) else { continue };
+        assert_eq!(told.record, undamaged.record, "{}", damaged.what);
+        let is_scalar = matches!(&damaged.damage, Damage::Replaced(other) if damaged.member == "answer" && !other.starts_with('['));
+        for field in [FieldId::OrganizationId, FieldId::Seats] {
+            // An answer that is not there is none that was sent: the write is not verified.
+            let (told, whole) = (&told.answers[field], &undamaged.answers[field]);
+            assert!(told == whole || told.text().is_none() || is_scalar, "{}: {told:?}", damaged.what);
+        }
+        let concerns_others = damaged.what.contains("/questions/2") || damaged.member == "questions";
+        assert!(
+            told.others_altered == 0 || concerns_others || told.answers != undamaged.answers,
+            "{}",
+            damaged.what
+        );
+        assert!(!told.device_identifier_lost || damaged.member == "deviceIdentifier", "{}", damaged.what);
     }
 }
 

@@ -299,15 +299,15 @@ fn merged(fresh: &FreshRecord, content: &Content, questions: &QuestionMap) -> Ve
 }
 
 /// What was sent, to be compared with what came back.
-struct Sent<'a> {
-    questions: &'a [RawQuestion],
-    content: &'a Content,
-    device_identifier: Option<&'a str>,
+pub(super) struct Sent<'a> {
+    pub(super) questions: &'a [RawQuestion],
+    pub(super) content: &'a Content,
+    pub(super) device_identifier: Option<&'a str>,
 }
 
 impl Sent<'_> {
     /// Reads the record out of the answer to its write. What cannot be read may still have been applied.
-    fn written(&self, response: &[u8], questions: &QuestionMap) -> Result<Written, WriteError> {
+    pub(super) fn written(&self, response: &[u8], questions: &QuestionMap) -> Result<Written, WriteError> {
         let in_doubt = |why: String| WriteError::InDoubt { why };
         let value: Value =
             crate::http::decode::json(response).map_err(|error| in_doubt(error.to_string()))?;
