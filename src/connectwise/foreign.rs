@@ -7,7 +7,7 @@ use http::Request;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 use super::write::Sent;
 use super::*;
@@ -16,7 +16,7 @@ use crate::domain::answer::Answer;
 use crate::domain::field::{FieldId, FieldMap};
 use crate::domain::ids::{CompanyId, QuestionId, TypeId};
 use crate::domain::question::{FieldType, QuestionMatch};
-use crate::http::damage::{Damage, cases, cut, damages};
+use crate::http::damage::{Damage, cases, cut, damages, runtime};
 use crate::http::script::{Reply, Script, reply, reply_with};
 use crate::resolve::match_questions;
 use crate::secret::Secret;
@@ -79,10 +79,6 @@ fn whole(path: &str) -> Value {
             "customFields": [{"id": 1, "value": "x"}],
         }]),
     }
-}
-
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
 fn reader(
@@ -196,7 +192,8 @@ fn a_damaged_answer_to_a_write_never_confirms_what_it_does_not_say() {
     for damaged in damages(&document) {
         let Ok(told) = written(&damaged.text) else { continue };
         assert_eq!(told.record, undamaged.record, "{}", damaged.what);
-        let is_scalar = matches!(&damaged.damage, Damage::Replaced(other) if damaged.member == "answer" && !other.starts_with('['));
+        let is_scalar = damaged.member == "answer"
+            && matches!(&damaged.damage, Damage::Replaced(other) if !other.starts_with('['));
         for field in [FieldId::OrganizationId, FieldId::Seats] {
             // An answer that is not there is none that was sent: the write is not verified.
             let (told, whole) = (&told.answers[field], &undamaged.answers[field]);
@@ -247,7 +244,10 @@ proptest! {
     #![proptest_config(cases(128))]
 
     #[test]
-    fn a_list_that_ends_anywhere_stops_the_run(path in proptest::sample::select(&ANSWERS[..]), at in 0_usize..2000) {
+    fn a_list_that_ends_anywhere_stops_the_run(
+        path in proptest::sample::select(&ANSWERS[..]),
+        at in 0_usize..2000,
+    ) {
         let document = whole(path);
         let text = cut(&document, at % document.to_string().len());
         prop_assert!(night(&runtime(), path, text.clone()).is_none(), "{path} {text}");
@@ -255,16 +255,20 @@ proptest! {
 
     #[test]
     fn a_list_of_any_bytes_stops_the_run(
-        path in proptest::sample::select(&ANSWERS[..]), body in "[\\[\\]{}\",:0-9a-z<> \u{0}é]{0,60}",
+        path in proptest::sample::select(&ANSWERS[..]),
+        body in "[\\[\\]{}\",:0-9a-z<> \u{0}é]{0,60}",
     ) {
         let is_empty_list = body.split_whitespace().collect::<String>() == "[]";
         prop_assert!(is_empty_list || night(&runtime(), path, body.clone()).is_none(), "{path} {body}");
     }
 
     #[test]
-    fn a_codebase_is_one_segment_of_a_path_or_refused(codebase in "(\\PC{0,20}|v2025_1/?|[./a-z%?#@:\\\\]{0,12})") {
+    fn a_codebase_is_one_segment_of_a_path_or_refused(
+        codebase in "(\\PC{0,20}|v2025_1/?|[./a-z%?#@:\\\\]{0,12})",
+    ) {
         let info = serde_json::from_value::<wire::CompanyInfo>(json!({"Codebase": codebase}));
-        let is_segment = |text: &str| !text.is_empty() && !text.contains(['/', '\\', '?', '#', '%', '@', ':']) && !text.starts_with('.');
+        let others = ['/', '\\', '?', '#', '%', '@', ':'];
+        let is_segment = |text: &str| !text.is_empty() && !text.contains(others) && !text.starts_with('.');
         match info.map(|info| info.codebase) {
             Ok(read) => prop_assert!(is_segment(&read) && codebase.trim_end_matches('/') == read),
             Err(_) => prop_assert_ne!(codebase, "v2025_1/"),
@@ -272,7 +276,9 @@ proptest! {
     }
 
     #[test]
-    fn a_version_header_of_any_bytes_never_makes_a_long_finding(version in "(20[0-9]{2}[.][0-9]{1,3}|v2026.9)(.{0,200})?") {
+    fn a_version_header_of_any_bytes_never_makes_a_long_finding(
+        version in "(20[0-9]{2}[.][0-9]{1,3}|v2026.9)(.{0,200})?",
+    ) {
         let reader = version_reader(version.as_bytes());
         let fleet = runtime().block_on(collect(&reader, TYPE, match_questions)).unwrap();
         prop_assert!(fleet.findings.iter().all(|finding| finding.sentence.chars().count() < 120));

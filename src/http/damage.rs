@@ -8,10 +8,16 @@ use std::fmt::Write as _;
 
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
 
 /// How properties over foreign input are tried: the same cases every time, and none kept in a file. One that fails becomes a test by name.
 pub(crate) fn cases(cases: u32) -> Config {
     Config { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(20_261_122), ..Config::default() }
+}
+
+/// A runtime in which waiting takes no time, for properties that ask a client.
+pub(crate) fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
 /// What happens to one value of a document.

@@ -92,13 +92,19 @@ proptest! {
 
     #[test]
     fn a_refusal_of_any_bytes_is_one_short_line(body in any::<Vec<u8>>(), text in texts()) {
-        for body in [body.as_slice(), text.as_bytes(), json!({"message": text, "errors": [{"message": text}]}).to_string().as_bytes()] {
+        let in_json = json!({"message": text, "errors": [{"message": text}]}).to_string();
+        for body in [body.as_slice(), text.as_bytes(), in_json.as_bytes()] {
             assert_bounded(&Complaint::of(body, &Secrets::default()));
         }
     }
 
     #[test]
-    fn no_complaint_repeats_a_credential(before in texts(), after in texts(), way in 0_usize..5, place in 0_usize..6) {
+    fn no_complaint_repeats_a_credential(
+        before in texts(),
+        after in texts(),
+        way in 0_usize..5,
+        place in 0_usize..6,
+    ) {
         let echo = format!("{before}{}{after}", echoed(CANARY)[way]);
         let body = match place {
             0 => echo,
@@ -111,7 +117,8 @@ proptest! {
         let complaint = Complaint::of(body.as_bytes(), &secrets());
         let shown = format!("{complaint} {complaint:?}");
         prop_assert!(!shown.contains(&CANARY[..16]), "{shown}");
-        let error = json_answer::<Vec<u64>>(body.as_bytes(), &secrets()).map_or_else(|error| error.to_string(), |_| String::new());
+        let read = json_answer::<Vec<u64>>(body.as_bytes(), &secrets());
+        let error = read.map_or_else(|error| error.to_string(), |_| String::new());
         prop_assert!(!error.contains(&CANARY[..16]), "{error}");
     }
 
@@ -119,7 +126,8 @@ proptest! {
     fn an_unusable_answer_never_shows_its_values(at in 0_usize..200, way in 0_usize..400) {
         let document = json!([{"seats": 7, "name": CANARY}, {"seats": 8, "name": CANARY}]);
         let all = damages(&document);
-        for body in [cut(&document, at), all[way % all.len()].text.clone(), json!([{"seats": CANARY}]).to_string()] {
+        let of_another_type = json!([{"seats": CANARY}]).to_string();
+        for body in [cut(&document, at), all[way % all.len()].text.clone(), of_another_type] {
             if let Err(error) = json::<Vec<std::collections::BTreeMap<String, u64>>>(body.as_bytes()) {
                 prop_assert!(!error.to_string().contains("CaNaRy"), "{error}");
                 let is_page = matches!(error, DecodeError::Html { .. });
@@ -130,13 +138,21 @@ proptest! {
 
     #[test]
     fn a_wait_that_a_service_asks_for_is_never_too_long(
-        retry_after in prop_oneof![any::<u64>().prop_map(|number| number.to_string()), texts(), "(Mon|Sun), 22 Nov (1970|2026|9999) 0[0-9]:00:00 GMT"],
-        left in "( ?0 ?|[0-9]{1,20}|-1|x)", window in "(second|minute|1800|hour|day)", status in proptest::sample::select(vec![429_u16, 503, 500, 404]),
+        retry_after in prop_oneof![
+            any::<u64>().prop_map(|number| number.to_string()),
+            texts(),
+            "(Mon|Sun), 22 Nov (1970|2026|9999) 0[0-9]:00:00 GMT",
+        ],
+        left in "( ?0 ?|[0-9]{1,20}|-1|x)",
+        window in "(second|minute|1800|hour|day)",
+        status in proptest::sample::select(vec![429_u16, 503, 500, 404]),
     ) {
         let rate = (format!("x-ratelimit-remaining-{window}"), left);
         for headers in [vec![("retry-after".to_owned(), retry_after.clone()), rate.clone()], vec![rate]] {
             match wait(&headers, status) {
-                Some(Wait::Exactly(wait)) => prop_assert!((Duration::from_secs(1)..=RETRY_AFTER_MAX).contains(&wait), "{wait:?}"),
+                Some(Wait::Exactly(wait)) => {
+                    prop_assert!((Duration::from_secs(1)..=RETRY_AFTER_MAX).contains(&wait), "{wait:?}");
+                }
                 Some(Wait::Backoff | Wait::Throttled | Wait::TooLong) => {}
                 None => prop_assert_eq!(status, 404),
             }
@@ -151,10 +167,11 @@ proptest! {
         ],
     ) {
         let from: Url = "https://api.umbrella.com/reports/v2/identities?limit=1".parse().unwrap();
-        let permitted: Vec<HostPattern> = ["*.umbrella.com", "api.umbrella.com"].map(|text| text.parse().unwrap()).to_vec();
+        let permitted = ["*.umbrella.com", "api.umbrella.com"].map(|text| text.parse::<HostPattern>().unwrap());
         match destination(&from, &location, &permitted) {
             Ok(to) => {
-                prop_assert_eq!((to.scheme(), to.port(), to.fragment(), to.username()), ("https", None, None, ""), "{}", to);
+                let rest = (to.scheme(), to.port(), to.fragment(), to.username());
+                prop_assert_eq!(rest, ("https", None, None, ""), "{}", to);
                 prop_assert!(to.host_str().unwrap_or_default().ends_with(".umbrella.com"), "{to}");
             }
             Err(error) => prop_assert!(!error.to_string().contains("limit=1")),
@@ -162,7 +179,9 @@ proptest! {
     }
 
     #[test]
-    fn a_host_pattern_reads_as_it_shows(text in "(\\*\\.)?([a-zA-Z0-9-]{1,5}\\.){0,3}[a-z]{1,5}(:[0-9]{1,5})?|\\[::[0-9a-f]{1,4}\\](:[0-9]{1,5})?|\\PC{0,12}") {
+    fn a_host_pattern_reads_as_it_shows(
+        text in "(\\*\\.)?([a-zA-Z0-9-]{1,5}\\.){0,3}[a-z]{1,5}(:[0-9]{1,5})?|\\[::[0-9a-f]{1,4}\\](:[0-9]{1,5})?|\\PC{0,12}",
+    ) {
         if let Ok(pattern) = text.parse::<HostPattern>() {
             prop_assert_eq!(pattern.to_string().parse::<HostPattern>(), Ok(pattern), "{}", text);
         }

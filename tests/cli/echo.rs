@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -188,7 +188,7 @@ impl Services {
         services
     }
 
-    /// Writes a configuration with a file for each secret, both closed to others and apart from what psasync writes.
+    /// Writes a configuration with a file for each secret, apart from what psasync writes.
     fn configure(&self, umbrella: SocketAddr, connectwise: SocketAddr) {
         let Credentials { connectwise_company, connectwise_public_key, .. } = &self.credentials;
         let folder = self.folder.path().display();
@@ -225,6 +225,11 @@ impl Services {
             .current_dir(self.folder.path())
             .env("PSASYNC_CONFIG", self.secrets.path().join("psasync.toml"));
         command
+    }
+
+    /// Where the secrets are.
+    pub(crate) fn secret_files(&self) -> impl Iterator<Item = PathBuf> {
+        self.named().into_iter().map(|(name, _)| self.secrets.path().join(name))
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -219,6 +219,22 @@ fn no_command_repeats_what_a_service_repeats(#[case] echo: Echo) {
     assert_files_clean(&services, services.folder());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_secret_that_everybody_may_read_is_warned_about_and_stops_nobody() {
+    let services = Services::start();
+    let warnings = |mode| {
+        for file in services.secret_files() {
+            fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        }
+        let output = services.command().arg("plan").output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let stderr = text(&output.stderr);
+        stderr.lines().filter(|line| line.contains("WARN") && line.contains("`chmod 600 ")).count()
+    };
+    assert_eq!((warnings(0o644), warnings(0o640), warnings(0o600)), (4, 0, 0));
+}
+
 const PASSWORD: &str = "CANARY-password-of-the-state";
 
 /// A PostgreSQL that asks for the password, and repeats it where it refuses it.
