@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue};
+use percent_encoding::percent_decode_str;
 
 /// As much of a secret is looked for, so that one that was cut is found, too.
 const NEEDLE_CHARS: usize = 16;
@@ -27,31 +28,11 @@ impl Secrets {
     /// `text`, unless one of the secrets is in it, be it escaped for HTML or for an address.
     pub(super) fn withheld<'a>(&self, text: &'a str) -> &'a str {
         let unescaped = html_escape::decode_html_entities(text);
-        let unquoted = percent_decoded(&unescaped);
+        let unquoted = percent_decode_str(&unescaped).decode_utf8_lossy();
         let is_told =
             |secret: &String| [text, &unescaped, &unquoted].iter().any(|text| text.contains(secret));
         if self.0.iter().any(is_told) { STAND_IN } else { text }
     }
-}
-
-/// `text` with each `%` and two hexadecimal digits as the byte that they stand for.
-fn percent_decoded(text: &str) -> String {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                rest = &behind[2..];
-            }
-            None => {
-                decoded.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 fn parts(value: &str) -> Vec<String> {
