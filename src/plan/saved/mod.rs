@@ -97,7 +97,7 @@ pub enum Objection {
     /// Its records cover another window by now.
     WindowPassed(Vec<PsaId>),
     /// The configuration type, a question or the status of new records is not what it was.
-    SetupChanged(String),
+    SetupChanged(Vec<String>),
     /// Records are not what they were.
     RecordsChanged(Vec<(PsaId, String)>),
 }
@@ -198,7 +198,7 @@ impl SavedPlan {
         objections.extend((!gone.is_empty()).then_some(Objection::MappingChanged(gone)));
         if !here.manage_type && !self.plan.setup.is_empty() {
             let what = "it creates the type or questions, and `record.manage_type` is false";
-            objections.push(Objection::SetupChanged(what.to_owned()));
+            objections.push(Objection::SetupChanged(vec![what.to_owned()]));
         }
         objections
     }
@@ -226,7 +226,9 @@ impl SavedPlan {
             .collect();
         let passed = self.writes().filter(|(line, company)| self.has_passed(line, at(*company), live));
         let passed = companies(passed.map(|(line, _)| line));
-        let mut objections: Vec<_> = self.setup_changed(live).map(Objection::SetupChanged).collect();
+        let setup = self.setup_changed(live);
+        let mut objections = Vec::new();
+        objections.extend((!setup.is_empty()).then_some(Objection::SetupChanged(setup)));
         objections.extend((!passed.is_empty()).then_some(Objection::WindowPassed(passed)));
         objections.extend((!changed.is_empty()).then_some(Objection::RecordsChanged(changed)));
         objections
@@ -250,9 +252,14 @@ impl SavedPlan {
         Window::for_record(created, live.now, live.initial_window) != planned
     }
 
-    fn setup_changed(&self, live: &Live<'_>) -> impl Iterator<Item = String> {
+    /// What of the type is not as planned. Where the type itself came or went, its questions say nothing more.
+    fn setup_changed(&self, live: &Live<'_>) -> Vec<String> {
         let creates_type =
             self.plan.setup.iter().any(|change| matches!(change, SetupChange::CreateType { .. }));
+        let needs_type = creates_type || self.writes().next().is_some();
+        if needs_type && creates_type == live.type_exists {
+            return vec![format!("the configuration type `{}`", self.belonging.type_name)];
+        }
         let created: BTreeSet<_> = self.plan.setup.iter().filter_map(SetupChange::field).collect();
         let written: BTreeSet<_> =
             self.plan.lines.iter().flat_map(|line| &line.fields).map(|change| change.field).collect();
@@ -261,14 +268,11 @@ impl SavedPlan {
             QuestionMatch::Missing => created.contains(&field) || !written.contains(&field),
             _ => !created.contains(&field) && !written.contains(&field),
         };
-        let type_changed = (creates_type == live.type_exists
-            && (creates_type || !self.companies().is_empty()))
-        .then(|| format!("the configuration type `{}`", self.belonging.type_name));
-        let questions = FieldId::all().filter(move |field| !is_as_planned(*field));
-        let questions = questions.map(|field| format!("the question \"{field}\"")).collect::<Vec<_>>();
+        let questions = FieldId::all().filter(|field| !is_as_planned(*field));
+        let questions = questions.map(|field| format!("the question \"{field}\""));
         let status = (self.creates_records() && self.status != live.status)
             .then(|| "the status of new records".to_owned());
-        type_changed.into_iter().chain(questions).chain(status)
+        questions.chain(status).collect()
     }
 }
 
@@ -313,7 +317,9 @@ impl fmt::Display for Objection {
             Self::WindowPassed(lines) => {
                 write!(f, "its window is no longer the regular one at {}", ids(lines))
             }
-            Self::SetupChanged(what) => write!(f, "changed since: {what}"),
+            Self::SetupChanged(what) => {
+                write!(f, "changed since: {}", named(what.iter().map(String::as_str)))
+            }
             Self::RecordsChanged(records) => {
                 let records: Vec<_> =
                     records.iter().map(|(psa_id, what)| format!("{psa_id} ({what})")).collect();
