@@ -1,5 +1,6 @@
 //! Keeps what was asked of the simulated services.
 
+use crate::fault::FaultKind;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode};
 use chrono::{DateTime, Utc};
@@ -45,8 +46,8 @@ pub struct Logged {
     pub status: StatusCode,
     /// Simulated time of arrival
     pub at: DateTime<Utc>,
-    /// Whether a fault or the weather had a hand in the answer
-    pub faulted: bool,
+    /// What a fault or the weather made of the answer, if they had a hand in it
+    pub fault: Option<FaultKind>,
     /// Headers and bodies, with [`Settings::keep_bodies`](crate::Settings::keep_bodies)
     pub exchange: Option<Box<Exchange>>,
 }

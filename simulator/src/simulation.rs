@@ -213,7 +213,7 @@ impl Simulation {
             None => running.answer(service, &request, None, now),
         };
         let severed = matches!(strike, Some(FaultKind::Severed { .. }));
-        running.note(service, organization, request, &answer, arrived_at, strike.is_some());
+        running.note(service, organization, request, &answer, arrived_at, strike);
         respond(answer, severed)
     }
 }
@@ -284,7 +284,7 @@ impl Running {
         request: Incoming,
         answer: &Answer,
         at: DateTime<Utc>,
-        faulted: bool,
+        fault: Option<FaultKind>,
     ) {
         let (path, query) = (request.path().to_owned(), request.query().to_owned());
         let exchange = self.settings.keep_bodies.then(|| {
@@ -296,6 +296,6 @@ impl Running {
             })
         });
         let (method, status) = (request.method, answer.status);
-        self.log.push(Logged { service, method, path, query, organization, status, at, faulted, exchange });
+        self.log.push(Logged { service, method, path, query, organization, status, at, fault, exchange });
     }
 }

@@ -15,6 +15,7 @@ mod kills;
 mod matching;
 mod network;
 mod openapi;
+mod operator;
 mod peers;
 mod planning;
 mod readings;

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Full};
 use psasync::http::{Exchange, ExchangeError};
 use simulator::{Severed, Simulation};
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
@@ -17,6 +17,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// An answer in place of a service's, or nothing.
 pub(crate) type Instead = Option<Result<Response<Bytes>, ExchangeError>>;
 type Hook = Box<dyn FnMut(&Request<Bytes>) -> Instead + Send>;
+type Delay = Box<dyn Fn(&Request<Bytes>) -> Duration + Send>;
 type Alteration = Box<dyn FnMut(&Request<Bytes>, Response<Bytes>) -> Response<Bytes> + Send>;
 
 /// Brings requests to the simulated services by their host, and remembers where each of them went.
@@ -25,9 +26,11 @@ pub(crate) struct Network {
     pub(crate) sent: Mutex<Vec<Request<Bytes>>>,
     pub(crate) hook: Mutex<Option<Hook>>,
     pub(crate) alteration: Mutex<Option<Alteration>>,
-    pub(crate) death: Mutex<Option<Death>>,
+    /// How long a request is on its way. Nothing is, unless a test says so.
+    pub(crate) delay: Mutex<Option<Delay>>,
+    death: Mutex<Option<Death>>,
     /// Notified when the process dies.
-    pub(crate) killed: Notify,
+    killed: Notify,
 }
 
 /// The request at which the process that sends it is killed.
@@ -46,9 +49,22 @@ impl Network {
             sent: Mutex::default(),
             hook: Mutex::default(),
             alteration: Mutex::default(),
+            delay: Mutex::default(),
             death: Mutex::default(),
             killed: Notify::new(),
         }
+    }
+
+    /// Goes on with a run until its process is killed. `None` where it was, or else what the run came to.
+    pub(crate) async fn until<T>(&self, death: Death, run: impl Future<Output = T>) -> Option<T> {
+        *self.death.lock().unwrap() = Some(death);
+        let ended = tokio::select! {
+            biased;
+            () = self.killed.notified() => None,
+            ended = run => Some(ended),
+        };
+        *self.death.lock().unwrap() = None;
+        ended
     }
 
     /// Whether the process dies with this request, and whether the request still arrives.
@@ -71,6 +87,10 @@ impl Network {
 
 impl Exchange for Network {
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ExchangeError> {
+        let delay = self.delay.lock().unwrap().as_ref().map(|delay| delay(&request));
+        if let Some(delay) = delay {
+            sleep(delay).await;
+        }
         self.sent.lock().unwrap().push(request.clone());
         if let Some(instead) = self.hook.lock().unwrap().as_mut().and_then(|hook| hook(&request)) {
             return instead;

@@ -6,57 +6,48 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, MutexGuard};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{Method, Request, Response};
-use psasync::clock::Clock;
-use psasync::config::{self, mapping_file};
 use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Finding, Reason};
-use psasync::domain::ids::{PsaId, RunId};
-use psasync::domain::mapping::Mapping;
+use psasync::domain::ids::PsaId;
 use psasync::domain::waiver::{Rule, Waiver, Waivers};
 use psasync::domain::window::Window;
 use psasync::domain::work::Work;
 use psasync::plan::LinePlan;
 use psasync::plan::saved::SavedPlan;
-use psasync::progress::Unwatched;
 use psasync::resolve::Scope;
 use psasync::run::{
     ApplyOrder, Approval, Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Invocation, Job,
     NearMatches, OrganizationMonths, PastRun, Planned, PlannedUndo, Report, RunError, RunHistory, Services,
-    Surroundings, Undone, apply_saved, approve_next, bootstrap, bucket, company_history, explain, farewell,
+    Undone, apply_saved, approve_next, bootstrap, bucket, company_history, explain, farewell,
     fill_history, forget, months, past_runs, plan, plan_fill, plan_undo, saved_plan, sync, undo,
 };
 use psasync::store::{Forgotten, Lease, RECORDS, State};
 use serde_json::Value;
 use simulator::world::Configuration;
 use simulator::{Fault, Logged, Service, Settings, Simulation, World};
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::network::{Death, Instead, Network};
+use crate::operator::{Operator, Run};
 
 /// The type that psasync writes unless it is told otherwise.
 pub(crate) const TYPE: &str = "OpenDNS_Umbrella";
-const SEED: u64 = 7;
 
 /// Both services with an operator's files.
 pub(crate) struct Night {
     pub(crate) simulation: Simulation,
     network: Arc<Network>,
-    folder: TempDir,
-    settings: BTreeMap<String, String>,
+    operator: Operator,
     work: Work,
     scheduled: Option<DateTime<Utc>>,
     scope: Scope,
     waivers: Waivers,
     refresh_month: bool,
-    /// How many there were, so that each has an id of its own.
-    runs: AtomicU64,
     /// Stops the next run.
     pub(crate) stop: CancellationToken,
 }
@@ -72,53 +63,24 @@ impl Night {
     }
 
     pub(crate) fn with(world: World, settings: Settings) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("companies.csv"), world.mapping_csv()).unwrap();
-        let credentials = world.credentials.clone();
-        let toml = format!(
-            r#"
-            [umbrella]
-            api_key = "{}"
-            api_secret = "{}"
-            [connectwise]
-            base_url = "https://api-na.myconnectwise.net"
-            company_id = "{}"
-            public_key = "{}"
-            private_key = "{}"
-            client_id = "{}"
-            [mapping]
-            file = "companies.csv"
-            [state]
-            path = ":memory:"
-            "#,
-            credentials.umbrella_key,
-            credentials.umbrella_secret,
-            credentials.connectwise_company,
-            credentials.connectwise_public_key,
-            credentials.connectwise_private_key,
-            credentials.connectwise_client_id,
-        );
-        std::fs::write(folder.path().join("psasync.toml"), toml).unwrap();
+        let operator = Operator::new(&world);
         let simulation = Simulation::new(world, settings);
         Self {
             network: Arc::new(Network::new(simulation.clone())),
             simulation,
-            folder,
-            settings: BTreeMap::new(),
+            operator,
             work: Work::Night,
             scheduled: None,
             scope: Scope::Fleet,
             waivers: Waivers::default(),
             refresh_month: false,
-            runs: AtomicU64::new(1),
             stop: CancellationToken::new(),
         }
     }
 
     /// Sets a key of the configuration, such as `record.touch`, from now on.
     pub(crate) fn set(mut self, key: &str, value: impl ToString) -> Self {
-        let variable = format!("PSASYNC_{}", key.replace('.', "__").to_uppercase());
-        self.settings.insert(variable, value.to_string());
+        self.operator.set(key, value);
         self
     }
 
@@ -163,12 +125,12 @@ impl Night {
     }
 
     pub(crate) fn state_path(&self) -> PathBuf {
-        self.folder.path().join("psasync.db")
+        self.operator.state_path()
     }
 
     /// The names of the operator's files, and of what psasync made beside them.
     pub(crate) fn files(&self) -> BTreeSet<OsString> {
-        std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+        self.operator.files()
     }
 
     pub(crate) fn refresh_month(mut self) -> Self {
@@ -221,8 +183,7 @@ impl Night {
 
     /// Writes the mapping file anew, after the world's mapping changed.
     pub(crate) fn remap(&self) {
-        let csv = self.simulation.inspect(World::mapping_csv);
-        std::fs::write(self.folder.path().join("companies.csv"), csv).unwrap();
+        self.simulation.inspect(|world| self.operator.write_mapping(world));
     }
 
     /// Forgets all requests so far.
@@ -269,14 +230,7 @@ impl Night {
 
     /// Runs until the process is killed. `None` where it was, or else what the run came to.
     pub(crate) async fn sync_until(&self, death: Death) -> Option<Report> {
-        *self.network.death.lock().unwrap() = Some(death);
-        let report = tokio::select! {
-            biased;
-            () = self.network.killed.notified() => None,
-            report = self.sync() => Some(report),
-        };
-        *self.network.death.lock().unwrap() = None;
-        report
+        self.network.until(death, self.sync()).await
     }
 
     /// Explains ACME.
@@ -392,29 +346,16 @@ impl Night {
     }
 
     fn run(&self) -> Run {
-        let path = self.folder.path().join("psasync.toml");
-        let loaded =
-            config::load(&path, self.settings.clone()).unwrap_or_else(|problems| panic!("{problems}"));
-        let config = loaded.config;
-        let mapping =
-            mapping_file::load(&config.mapping_file).unwrap_or_else(|problems| panic!("{problems}"));
         let now = self.simulation.now();
-        let clock = Clock::starting_at(now);
-        let services = Services::new(&self.network, &config, clock, SEED).unwrap();
-        let scheduled = self.scheduled.unwrap_or(now);
         let job = Job {
             work: self.work,
-            scheduled,
+            scheduled: self.scheduled.unwrap_or(now),
             scope: self.scope.clone(),
             waivers: self.waivers.clone(),
             refresh_month: self.refresh_month,
             invocation: Invocation { companies: self.scope.companies(), ..Invocation::default() },
         };
-        let id = RunId::new(
-            now,
-            &self.runs.fetch_add(1, Relaxed).to_be_bytes().repeat(2)[..10].try_into().unwrap(),
-        );
-        Run { services, config, mapping, clock, id, stop: self.stop.clone(), job }
+        self.operator.run(&self.network, now, &self.stop, job)
     }
 
     // What happened on the wire.
@@ -499,29 +440,6 @@ pub(crate) fn edit(simulation: &Simulation, record: i64, question: &str, value: 
             None => record.answers.push(simulator::world::Answer { id: 0, question, value }),
         }
     });
-}
-
-struct Run {
-    services: Services<Network>,
-    config: config::Config,
-    mapping: Mapping,
-    clock: Clock,
-    id: RunId,
-    stop: CancellationToken,
-    job: Job,
-}
-
-impl Run {
-    fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings {
-            config: &self.config,
-            mapping: &self.mapping,
-            clock: self.clock,
-            run: self.id,
-            progress: &Unwatched,
-            stop: &self.stop,
-        }
-    }
 }
 
 /// What plans and reports say about one company.

@@ -511,7 +511,7 @@ async fn a_night_in_bad_weather_ends_as_in_good_weather(
     let night = Night::with(world, settings()).set("guards.max_creates", 100);
     night.simulation.weather(FaultMix { seed, percent });
     let report = night.sync().await;
-    assert!(night.simulation.log().iter().filter(|logged| logged.faulted).count() > 10);
+    assert!(night.simulation.log().iter().filter(|logged| logged.fault.is_some()).count() > 10);
     assert_eq!(report.counts(), calm_report.counts());
     assert_eq!(report.counts().values().sum::<usize>(), lines);
     night.simulation.clear_faults();
