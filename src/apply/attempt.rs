@@ -245,6 +245,9 @@ impl<'p> Pending<'p> {
 }
 
 /// The end of a write that ConnectWise answered, or that was found afterwards.
+///
+/// Nothing is remembered as altered of a write that did not arrive as a whole: an old answer that stayed may look like a new one that was
+/// cut, and would count as equal for good.
 pub(super) fn verified(line: &MappingLine, sent: &Content, written: &Written) -> LineOutcome {
     let Verdict { findings, altered } = verify(line, sent, written);
     let is_verified = findings.iter().all(|finding| finding.reason != Reason::WriteNotVerified);
@@ -254,6 +257,6 @@ pub(super) fn verified(line: &MappingLine, sent: &Content, written: &Written) ->
         findings,
         forbidden: false,
         state: if is_verified { WriteState::Done } else { WriteState::Unverified },
-        altered,
+        altered: if is_verified { altered } else { Vec::new() },
     }
 }

@@ -73,20 +73,24 @@ impl Stored {
         match (self.text(), Self::from(sent).0) {
             (Some(stored), Some(sent)) => {
                 !sent.is_ascii()
-                    && (matches_but_for_non_ascii(stored, &sent) || matches_but_for_losses(stored, &sent))
+                    && (matches_but_for_non_ascii(stored, &sent)
+                        || matches_but_for_losses(stored, &sent, Loss::MayLeaveNothing))
             }
             _ => false,
         }
     }
 
-    /// Whether this is what is left of `desired` where a character outside ASCII cannot be stored: question marks, replacement characters,
-    /// or nothing in its place.
+    /// Whether this is what is left of `desired` where a character outside ASCII cannot be stored: question marks or replacement characters
+    /// in its place.
     ///
-    /// Nobody gives such a name, so that this holds between two nights, too.
+    /// Nobody gives such a name, so that this holds between two nights, too. A name of which some characters are gone without a trace is
+    /// another name, unless it is known that it was sent otherwise.
     #[must_use]
     pub fn is_lossy_form_of(&self, desired: &Answer) -> bool {
         match (self.text(), Self::from(desired).0) {
-            (Some(stored), Some(desired)) => !desired.is_ascii() && matches_but_for_losses(stored, &desired),
+            (Some(stored), Some(desired)) => {
+                !desired.is_ascii() && matches_but_for_losses(stored, &desired, Loss::LeavesMarks)
+            }
             _ => false,
         }
     }
@@ -172,10 +176,19 @@ fn matches_but_for_non_ascii(stored: &str, sent: &str) -> bool {
     })
 }
 
+/// What is left of a character outside ASCII that cannot be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// A mark for each of its bytes, or for fewer, but at least one.
+    LeavesMarks,
+    /// The same, or nothing.
+    MayLeaveNothing,
+}
+
 /// Aligns both texts. `reached[n]`: whether the characters of `desired` so far can have been stored as the first `n` of `stored`.
 ///
 /// Where nothing is left of a whole word, the spaces around it become one, or none at an end: `stored` is collapsed.
-fn matches_but_for_losses(stored: &str, desired: &str) -> bool {
+fn matches_but_for_losses(stored: &str, desired: &str, loss: Loss) -> bool {
     let stored: Vec<char> = stored.chars().collect();
     let mut reached = vec![false; stored.len() + 1];
     reached[0] = true;
@@ -186,13 +199,19 @@ fn matches_but_for_losses(stored: &str, desired: &str) -> bool {
             if is_kept {
                 next[at + 1] = true;
             }
-            if c == ' ' && (at == 0 || at == stored.len() || stored[at - 1] == ' ') {
+            if loss == Loss::MayLeaveNothing
+                && c == ' '
+                && (at == 0 || at == stored.len() || stored[at - 1] == ' ')
+            {
                 next[at] = true;
             }
             if !c.is_ascii() {
                 let marks =
                     stored[at..].iter().take(c.len_utf8()).take_while(|&&mark| is_loss_mark(mark)).count();
-                next[at..=at + marks].fill(true);
+                let fewest = usize::from(loss == Loss::LeavesMarks);
+                if marks >= fewest {
+                    next[at + fewest..=at + marks].fill(true);
+                }
             }
         }
         reached = next;
@@ -256,16 +275,17 @@ mod tests {
     #[case::question_mark("PC-?; B", "PC-😀; B", true)]
     #[case::a_mark_for_each_byte("PC-????; B", "PC-😀; B", true)]
     #[case::replacement_character("PC-\u{fffd}; B", "PC-😀; B", true)]
-    #[case::dropped("PC-; B", "PC-😀; B", true)]
+    #[case::dropped("PC-; B", "PC-😀; B", false)]
     #[case::some_kept("é and ?", "é and 漢", true)]
-    #[case::first_word_dropped("PC-1", "本社 PC-1", true)]
-    #[case::word_dropped("PC 1", "PC 本社 1", true)]
-    #[case::last_word_dropped("PC-1;", "PC-1; 本社", true)]
+    #[case::first_word_dropped("PC-1", "本社 PC-1", false)]
+    #[case::word_dropped("PC 1", "PC 本社 1", false)]
+    #[case::last_word_dropped("PC-1;", "PC-1; 本社", false)]
     #[case::words_joined("PC1", "PC 本社 1", false)]
     #[case::another_name("None", "本社", false)]
     #[case::another_name_outside_ascii("本社", "支店", false)]
     #[case::another_letter("PC-ä; PC-1", "PC-ö; PC-1", false)]
-    #[case::a_question_mark_of_its_own("PC?", "PC?é", true)]
+    #[case::a_question_mark_of_its_own("PC?", "PC?é", false)]
+    #[case::a_question_mark_of_its_own_and_another("PC??", "PC?é", true)]
     #[case::one_more_name("PC-?", "PC-😀; B", false)]
     #[case::nobody_answered("", "本社", false)]
     fn between_two_nights_only_a_loss_counts_as_equal(

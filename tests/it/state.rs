@@ -174,6 +174,31 @@ async fn an_answer_that_was_altered_counts_as_equal_from_then_on(#[case] fault: 
     assert_eq!(third.line("ACME").fields.len(), 1, "another answer is written");
 }
 
+/// `ACME` says "Warehouse" as the one inactive network once nothing stands in the way.
+async fn says_the_warehouse(night: &Night, label: &str) {
+    at(night, "2026-03-11T00:00:00Z");
+    assert_eq!(night.sync().await.exit(), Exit::Done);
+    assert_eq!(night.answer("ACME", "Networks Inactive (7 Days)"), json!(label));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_answer_that_stayed_is_not_taken_for_a_new_one_that_was_cut() {
+    let night = Night::at("2026-03-10T00:00:00Z", settled()).remembering();
+    night.edit("ACME", "Networks Inactive (7 Days)", json!("Ware"));
+    let night = night.with_fault("false-ok@connectwise:PATCH /company/configurations/");
+    assert!(night.sync().await.reasons("ACME").contains(&Reason::WriteNotVerified));
+    says_the_warehouse(&night, "Warehouse").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_could_be_what_is_left_of_another_is_replaced() {
+    let mut world = settled();
+    world.umbrella.organizations[0].identities[1].label = "本社 Warehouse".into();
+    let night = Night::at("2026-03-10T00:00:00Z", world).remembering();
+    night.edit("ACME", "Networks Inactive (7 Days)", json!("Warehouse"));
+    says_the_warehouse(&night, "本社 Warehouse").await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_run_is_in_the_history() {
     let night = Night::at("2026-03-10T00:00:00Z", settled()).remembering();
