@@ -21,7 +21,7 @@ pub(crate) struct Case<'s> {
     pub(crate) rules: &'s Rules,
     /// The records that psasync made, in all steps.
     pub(crate) made: &'s BTreeSet<i64>,
-    /// Whether a run was killed or told to stop before, or the services' clock made a step.
+    /// Whether the run before was killed.
     pub(crate) may_be_leased: bool,
 }
 
