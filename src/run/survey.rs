@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::error::RunError;
@@ -10,7 +10,7 @@ use super::prepare::Preparation;
 use super::roll::Roll;
 use super::settlement::settle_earlier_writes;
 use super::surroundings::{default_status, quoted};
-use crate::connectwise::{self, TypeState, collect};
+use crate::connectwise::{self, ConnectWiseError, TypeState, collect};
 use crate::domain::finding::Finding;
 use crate::domain::ids::StatusId;
 use crate::domain::mapping::{LineState, Mapping};
@@ -68,7 +68,10 @@ impl<E: Exchange> Preparation<'_, E> {
                     }
                 })
             },
-            async { Ok(collect(self.reader, type_name, match_questions).await?) },
+            async {
+                let lists = timeout_at(read_until, collect(self.reader, type_name, match_questions)).await;
+                Ok(lists.unwrap_or_else(|_| Err(out_of_time()))?)
+            },
         )
         .map_err(|error: RunError| error)?;
         if let Completeness::Partial { reason } = &organizations.customers.completeness {
@@ -121,6 +124,14 @@ impl<E: Exchange> Preparation<'_, E> {
                 format!("the configuration type `{}` is", setup.type_name)
             },
         })
+    }
+}
+
+/// ConnectWise may ask for long waits, one after the other.
+fn out_of_time() -> ConnectWiseError {
+    ConnectWiseError::Partial {
+        what: "the lists that every company needs".to_owned(),
+        reason: "three quarters of `http.run_deadline_min` are over".to_owned(),
     }
 }
 

@@ -326,6 +326,18 @@ async fn an_organization_that_is_absent_from_the_report_on_all_is_asked_by_itsel
     assert_eq!(night.answer("ACME", "Roaming Agents Deployed"), json!(3));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connectwise_that_asks_for_long_waits_ends_the_run_in_time() {
+    let night = Night::of(acme())
+        .set("http.run_deadline_min", 30)
+        .with_fault("503(1500)@connectwise:/company/configurations/statuses**");
+    let began = tokio::time::Instant::now();
+    let error = night.try_sync().await.unwrap_err();
+    assert_eq!(error.exit(), Exit::Failed);
+    assert!(error.to_string().contains("http.run_deadline_min"), "{error}");
+    assert!(began.elapsed() <= Duration::from_secs(30 * 60), "{:?}", began.elapsed());
+}
+
 // Isolation
 
 // Both readings of a partial PATCH, and answers of others
