@@ -7,7 +7,7 @@ use simulator::world::Answer;
 
 use crate::dice::Dice;
 use crate::oracle::QUESTIONS;
-use crate::world::{FOREIGN, foreign_answer, identity, organization};
+use crate::world::{FOREIGN, add_customer, foreign_answer, identity, organization};
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +36,16 @@ pub(crate) enum Change {
     ForeignAnswer,
     /// A technician changes an answer of psasync's.
     OwnAnswer,
+    /// A customer comes, with an organization, a company and a line of the mapping.
+    NewCustomer,
+    /// A technician gives a record a closed status.
+    ClosedRecord,
+    /// A technician deletes a record.
+    DeletedRecord,
 }
 
-/// What may happen between nights.
-pub(crate) const ALL: [Change; 12] = [
+/// What may happen at any time.
+pub(crate) const ALL: &[Change] = &[
     Change::MoreTraffic,
     Change::NoTraffic,
     Change::NewIdentity,
@@ -53,6 +59,10 @@ pub(crate) const ALL: [Change; 12] = [
     Change::ForeignAnswer,
     Change::OwnAnswer,
 ];
+
+/// What happens between nights only: a run knows the mapping that it began with, and a record that goes while a run reads is nothing that
+/// anybody could tell from one that the run lost.
+pub(crate) const BETWEEN: &[Change] = &[Change::NewCustomer, Change::ClosedRecord, Change::DeletedRecord];
 
 impl Change {
     /// Whether it happens in ConnectWise.
@@ -74,6 +84,16 @@ impl Change {
                 match other {
                     Some(other) => drop(world.umbrella.organizations.remove(other)),
                     None => world.umbrella.organizations.rotate_left(1),
+                }
+            }
+            Self::NewCustomer => add_customer(world, dice, 40 + unused(world), now),
+            Self::ClosedRecord | Self::DeletedRecord => {
+                let records = &mut world.connectwise.records;
+                let place = dice.count(0..=records.len());
+                match records.get_mut(place) {
+                    Some(record) if self == Self::ClosedRecord => record.status = Some(2),
+                    Some(_) => drop(records.remove(place)),
+                    None => {}
                 }
             }
             Self::Identifier => {
@@ -147,4 +167,9 @@ impl Change {
             None => record.answers.push(Answer { id: 0, question: question.id, value }),
         }
     }
+}
+
+/// A number that no customer has.
+fn unused(world: &World) -> i64 {
+    world.mapping.len().try_into().unwrap()
 }

@@ -68,9 +68,9 @@ struct Story {
     operator: Operator,
     rules: Rules,
     ledger: Ledger,
-    /// The records that nobody had made when the story began.
+    /// The records that psasync made, and those that people made.
     made: BTreeSet<i64>,
-    first: BTreeSet<i64>,
+    peoples: BTreeSet<i64>,
     /// The day that is lived through.
     today: DateTime<Utc>,
     may_be_leased: bool,
@@ -106,7 +106,7 @@ impl Story {
             keep_bodies: true,
             ..Settings::default()
         };
-        let first = world.connectwise.records.iter().map(|record| record.id).collect();
+        let peoples = records(&world).collect();
         let simulation = Simulation::new(world, settings);
         let network = Arc::new(Network::new(simulation.clone()));
         let ways = Ways { seed, longest: *dice.pick(&[1009, 1009, 20_011]) };
@@ -120,7 +120,7 @@ impl Story {
             rules,
             ledger: Ledger::default(),
             made: BTreeSet::new(),
-            first,
+            peoples,
             today,
             may_be_leased: false,
             tally: Tally::default(),
@@ -148,26 +148,26 @@ impl Story {
 
     /// What happens until the next night.
     fn live_on(&mut self) {
+        self.made.extend(
+            self.simulation
+                .inspect(|world| records(world).filter(|id| !self.peoples.contains(id)).collect::<Vec<_>>()),
+        );
         for _ in 0..self.dice.count(0..=3) {
+            let changes = if self.dice.once_in(4) { change::BETWEEN } else { change::ALL };
             let (change, mut dice, now) =
-                (*self.dice.pick(&change::ALL), self.dice.apart(), self.simulation.now());
+                (*self.dice.pick(changes), self.dice.apart(), self.simulation.now());
             self.simulation.change(|world| change.happen(world, &mut dice, now));
         }
+        self.simulation.inspect(|world| self.operator.write_mapping(world));
+        self.peoples =
+            self.simulation.inspect(|world| records(world).filter(|id| !self.made.contains(id)).collect());
         let days = *self.dice.pick(&[1, 1, 1, 2, 3, 30]);
         self.today = self.today + Days::new(days);
     }
 
     async fn step(&mut self, kind: Kind) -> Result<(), Box<Violation>> {
         let night = self.night(kind).await;
-        self.made.extend(
-            night
-                .after
-                .connectwise
-                .records
-                .iter()
-                .map(|record| record.id)
-                .filter(|id| !self.first.contains(id)),
-        );
+        self.made.extend(records(&night.after).filter(|id| !self.peoples.contains(id)));
         if !matches!(night.ending, Ending::Planned(_)) {
             self.ledger.note(&night);
         }
@@ -208,9 +208,9 @@ impl Story {
         sleep(LEASE).await;
         let mut dice = self.dice.apart();
         let is_disturbed = !matches!(kind, Kind::Calm | Kind::Last | Kind::Nothing);
-        self.simulation.set_now(
-            self.today + TimeDelta::minutes(if dice.once_in(3) { dice.between(0..=300) } else { 0 }),
-        );
+        // Windows of the services' limits are aligned to their time: no two runs shall meet in one.
+        let minutes = if kind == Kind::Nothing { 600 } else { *dice.pick(&[0, 0, 7, 61, 299]) };
+        self.simulation.set_now(self.today + TimeDelta::minutes(minutes));
         self.simulation.clear_log();
         self.simulation.clear_faults();
         self.network.sent.lock().unwrap().clear();
@@ -299,7 +299,7 @@ impl Story {
         let mut events = Vec::new();
         if !matches!(kind, Kind::Calm | Kind::Last | Kind::Nothing) {
             if dice.once_in(3) {
-                let change: Change = *dice.pick(&change::ALL);
+                let change: Change = *dice.pick(change::ALL);
                 events.push((dice.count(1..=40), Event::Change(change)));
             }
             if dice.once_in(8) {
@@ -372,6 +372,10 @@ impl Story {
             essentials: String::new(),
         }))
     }
+}
+
+fn records(world: &World) -> impl Iterator<Item = i64> {
+    world.connectwise.records.iter().map(|record| record.id)
 }
 
 /// Settings that a seed varies. Those that decide what an answer says are the oracle's, too.

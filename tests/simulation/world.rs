@@ -25,7 +25,7 @@ const LABELS: [&str; 12] = [
     "東京 支店",
     "Zoë’s Mac 😀",
     "two\r\nlines",
-    " spaces  inside ",
+    " spaces around ",
     "a;b; c",
     "0042",
     "None",
@@ -96,7 +96,8 @@ fn kind(dice: &mut Dice) -> ConfigurationType {
     ConfigurationType { id: TYPE_ID, name: TYPE.into(), questions, ..ConfigurationType::default() }
 }
 
-fn add_customer(world: &mut World, dice: &mut Dice, number: i64, now: DateTime<Utc>) {
+/// A customer with this number, whose organization is 100 more and whose company 10 more.
+pub(crate) fn add_customer(world: &mut World, dice: &mut Dice, number: i64, now: DateTime<Utc>) {
     let (org_id, company) = (100 + number, 10 + number);
     world.umbrella.organizations.push(organization(dice, org_id, now));
     let identifier = format!("Cust-{number}");

@@ -31,9 +31,11 @@ impl Group {
     }
 }
 
+/// Whether identities of a type are of a group.
+type IsOf = fn(IdentityType) -> bool;
+
 /// The two groups of fields, with the position of the first of each.
-const GROUPS: [(usize, fn(IdentityType) -> bool); 2] =
-    [(NETWORKS, |kind| kind == IdentityType::Network), (AGENTS, is_agent)];
+const GROUPS: [(usize, IsOf); 2] = [(NETWORKS, |kind| kind == IdentityType::Network), (AGENTS, is_agent)];
 
 /// Whether an identity had traffic in the 7 days before the scheduled time, as far as they have passed.
 fn was_active(identity: &Identity, scheduled: DateTime<Utc>, now: DateTime<Utc>) -> bool {
@@ -57,7 +59,7 @@ fn counted(moment: &Moment, organization: i64, scheduled: DateTime<Utc>) -> Opti
 }
 
 /// The counts of a group, where nobody of it is to be named.
-fn all_active(counts: &[DeploymentCount], is_of: fn(IdentityType) -> bool) -> Option<Group> {
+fn all_active(counts: &[DeploymentCount], is_of: IsOf) -> Option<Group> {
     let counts = counts.iter().filter(|count| is_of(count.kind));
     if counts.clone().any(|count| count.active != count.total) {
         return None;
@@ -71,7 +73,7 @@ fn by_name(
     identities: &Organization,
     (active_then, then): (&Organization, DateTime<Utc>),
     scheduled: DateTime<Utc>,
-    is_of: fn(IdentityType) -> bool,
+    is_of: IsOf,
 ) -> Group {
     let is_active = |identity: &Identity| {
         let known = active_then.identities.iter().find(|one| one.id == identity.id && !one.deleted);

@@ -151,7 +151,7 @@ impl Written<'_> {
         self.befores.iter().map(move |before| before.get(&field).map(String::as_str).unwrap_or_default())
     }
 
-    fn says<'a>(&'a self, field: usize) -> Option<&'a str> {
+    fn says(&self, field: usize) -> Option<&str> {
         self.after.get(&field).map(String::as_str)
     }
 
@@ -340,7 +340,9 @@ pub(super) fn the_last_night_makes_every_record_right(case: &Case<'_>) -> Result
             return Err(format!("{line:?} has no record"));
         };
         for set in &written.sets {
-            let is_kept = set.possible.is_empty() && bucket == Bucket::Partial && written.is_old(case, set);
+            // What the service refuses to tell stays as it was; so does what only a lie was ever told about.
+            let is_untold = set.possible.is_empty() || set.is_lied_about;
+            let is_kept = is_untold && bucket == Bucket::Partial && written.is_old(case, set);
             if !written.is_new(case, set) && !is_kept {
                 return Err(format!("{bucket:?} {reasons:?} {}", written.told(set)));
             }
