@@ -5,6 +5,7 @@ mod requests;
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use psasync::domain::finding::Bucket;
 use psasync::run::Exit;
 use simulator::Service;
@@ -21,6 +22,8 @@ pub(crate) struct Case<'s> {
     pub(crate) rules: &'s Rules,
     /// The records that psasync made, in all steps.
     pub(crate) made: &'s BTreeSet<i64>,
+    /// What earlier runs were scheduled for.
+    pub(crate) earlier: &'s [DateTime<Utc>],
     /// Whether the run before was killed.
     pub(crate) may_be_leased: bool,
 }
@@ -50,6 +53,7 @@ pub(crate) const RULES: &[(&str, Rule)] = &[
     ("no guarded number falls to zero unconfirmed", answers::no_guarded_number_falls_to_zero_unconfirmed),
     ("done means that every record is as desired", answers::done_means_that_every_record_is_as_desired),
     ("the last night makes every record right", answers::the_last_night_makes_every_record_right),
+    ("late data is asked for", requests::late_data_is_asked_for),
     ("a plan only reads", requests::a_plan_only_reads),
     ("tokens stay where they belong", requests::tokens_stay_where_they_belong),
     ("no limit is exceeded", requests::no_limit_is_exceeded),

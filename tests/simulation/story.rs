@@ -73,6 +73,7 @@ struct Story {
     peoples: BTreeSet<i64>,
     /// The day that is lived through.
     today: DateTime<Utc>,
+    earlier: Vec<DateTime<Utc>>,
     may_be_leased: bool,
     tally: Tally,
     trace: DefaultHasher,
@@ -122,6 +123,7 @@ impl Story {
             made: BTreeSet::new(),
             peoples,
             today,
+            earlier: Vec::new(),
             may_be_leased: false,
             tally: Tally::default(),
             trace: DefaultHasher::new(),
@@ -180,6 +182,7 @@ impl Story {
             ledger: &self.ledger,
             rules: &self.rules,
             made: &self.made,
+            earlier: &self.earlier,
             may_be_leased: self.may_be_leased,
         };
         if self.is_told {
@@ -189,6 +192,7 @@ impl Story {
             rule(&case).map_err(|detail| self.violation(&night, name, detail, essentials(&case)))?;
         }
         self.may_be_leased = kind == Kind::Killed;
+        self.earlier.push(night.scheduled);
         Ok(())
     }
 

@@ -31,6 +31,11 @@ impl Window {
         Some(Self { from: day(from)?, to: day(to + 1)? })
     }
 
+    /// Whether data about it may still come: until three days after its end.
+    pub(crate) fn may_still_change(self, scheduled: DateTime<Utc>) -> bool {
+        scheduled < midnight(self.to) + TimeDelta::days(3)
+    }
+
     /// For how many of its hours there is traffic of that row, as far as they have passed.
     pub(super) fn hours_of(self, row: &Traffic, now: DateTime<Utc>) -> u64 {
         let begins = row.from.map_or(self.from, |from| from.max(self.from));

@@ -10,6 +10,7 @@ use simulator::{Logged, Service};
 use super::Case;
 use crate::faults::is_usable;
 use crate::night::{Ending, Kind};
+use crate::oracle::{Disposition, Window, disposition, lines};
 
 /// A plan sends nothing but GET to ConnectWise, changes nothing there, and leaves the state as it was. What a run that was killed in this
 /// process left open is closed some time later, and says nothing about the plan.
@@ -29,6 +30,36 @@ pub(super) fn a_plan_only_reads(case: &Case<'_>) -> Result<(), String> {
     }
     let last = night.befores.last().map(|world| &world.connectwise.records);
     if last != Some(&night.after.connectwise.records) { Err("records changed".to_owned()) } else { Ok(()) }
+}
+
+/// A window that was over less than three days before is asked about in every night, unless a run of that day was broken off.
+pub(super) fn late_data_is_asked_for(case: &Case<'_>) -> Result<(), String> {
+    let night = case.night;
+    let was_here = case.earlier.iter().any(|earlier| earlier.date_naive() == night.scheduled.date_naive());
+    if !matches!(night.kind, Kind::Calm | Kind::Last) || was_here || !matches!(night.ending, Ending::Ran(_)) {
+        return Ok(());
+    }
+    for line in lines(night.before()) {
+        let created = match disposition(night.before(), &line) {
+            Disposition::Left(_) => continue,
+            Disposition::Created { .. } => None,
+            Disposition::Kept { record, .. } => {
+                let records = &night.before().connectwise.records;
+                records.iter().find(|one| one.id == record).and_then(|one| one.date_entered)
+            }
+        };
+        let window = Window::of(created, night.scheduled, case.rules);
+        let is_asked = |logged: &Logged| {
+            logged.organization == Some(line.org_id)
+                && logged.path.ends_with("/total-requests/dns")
+                && logged.status == StatusCode::OK
+        };
+        let refuses = night.moments[0].organization(line.org_id).is_some_and(|one| one.refuses_token);
+        if window.may_still_change(night.scheduled) && !refuses && !night.log.iter().any(is_asked) {
+            return Err(format!("organization {} was not asked about {window:?}", line.org_id));
+        }
+    }
+    Ok(())
 }
 
 /// A token goes to its own service and to permitted hosts, an organization is asked for in token requests only, and its reports are
