@@ -1,4 +1,17 @@
 //! What must be true after every step of a story. Each rule is a function; what breaks it is told in its words.
+//!
+//! # Lies
+//! Most troubles can be told from answers. An answer that is complete in form and lacks rows cannot always be; what is promised then:
+//! * Umbrella's customer list: the console counts its customers. Who is missing is left alone, and nothing of a record changes.
+//! * The reports on all organizations: who is missing is asked by itself, and confirms no zero.
+//! * Identities, and who of them is active: where the report on all organizations counts more, another page is asked for. A page without
+//!   any row ends the list, and the source of the names wins: the group may say something wrong, but no guarded number falls to 0 while the
+//!   other report counts anything.
+//! * Total requests: without a count there is no answer.
+//! * Threats, and the three lists of the most frequent: nobody counts them a second time. Their fields may say anything, until the report
+//!   is asked for again.
+//! * ConnectWise's lists: what is about to be written is read again. A record that was missing from one of two readings is never made a
+//!   second time, and one that says to be another organization's is never written.
 
 mod answers;
 mod requests;
