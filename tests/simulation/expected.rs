@@ -92,7 +92,9 @@ impl Ledger {
 
     /// Whether an answer is this one, or what ConnectWise made of it.
     pub(crate) fn matches(&self, answer: &str, expected: &str) -> bool {
-        let mut forms = vec![expected.split_whitespace().collect::<Vec<_>>().join(" ")];
+        // Sent as it is, and compared without what white space it has too much.
+        let collapsed = expected.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut forms = vec![expected.to_owned(), collapsed];
         for _ in 0..2 {
             let damaged =
                 |form: &String| self.damages.iter().map(|damage| damage.of(form)).collect::<Vec<_>>();

@@ -111,11 +111,25 @@ fn simulate(order: &Order) -> Tally {
     all.into_inner().unwrap()
 }
 
-/// A story in a world of its own, with a clock of its own.
+/// A story in a world of its own, with a clock of its own. A panic ends the story, and not the others.
 fn alone(seed: u64, is_told: bool) -> Told {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(Box::pin(tell(seed, is_told)))
+    let story = || {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(Box::pin(tell(seed, is_told)))
+    };
+    std::panic::catch_unwind(story).unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().cloned();
+        let words = words.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+        let violation = Violation {
+            seed,
+            step: "some step".into(),
+            rule: "nothing panics",
+            detail: words.unwrap_or_default(),
+            essentials: String::new(),
+        };
+        Told { tally: Tally::of_a_seed(), trace: 0, violation: Some(violation) }
+    })
 }
 
 /// The same seed always does exactly the same.

@@ -87,7 +87,6 @@ pub(crate) async fn tell(seed: u64, is_told: bool) -> Told {
     let records =
         story.simulation.inspect(|world| serde_json::to_string(&world.connectwise.records).unwrap());
     records.hash(&mut story.trace);
-    story.tally.seeds = 1;
     Told { tally: story.tally, trace: story.trace.finish(), violation }
 }
 
@@ -125,7 +124,7 @@ impl Story {
             today,
             earlier: Vec::new(),
             may_be_leased: false,
-            tally: Tally::default(),
+            tally: Tally::of_a_seed(),
             trace: DefaultHasher::new(),
             is_told,
         }

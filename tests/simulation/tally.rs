@@ -24,13 +24,18 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// That of a story that is about to begin.
+    pub(crate) fn of_a_seed() -> Self {
+        Self { seeds: 1, ..Self::default() }
+    }
+
     pub(crate) fn count(&mut self, night: &Night) {
         let kind = match night.kind {
             Kind::Spoilt => "nights with faults",
             Kind::Calm => "nights without faults",
             Kind::Plan => "plans with faults",
-            Kind::Killed => "nights killed",
-            Kind::Stopped => "nights told to stop",
+            Kind::Killed => "nights to be killed",
+            Kind::Stopped => "nights to be stopped",
             Kind::Last => "last nights",
             Kind::Nothing => "last plans",
         };

@@ -153,7 +153,7 @@ pub(crate) fn identity(dice: &mut Dice, id: i64, now: DateTime<Utc>) -> Identity
     ];
     let label = match dice.between(0..=30) {
         0 => format!("{} {}", "long".repeat(75), id),
-        _ => format!("{} {}", dice.pick(&LABELS), dice.between(1..=3)),
+        _ => format!("{} {}", dice.pick(&LABELS).trim_end(), dice.between(1..=3)),
     };
     let last_traffic = match dice.between(0..=4) {
         0 => None,
