@@ -69,8 +69,9 @@ impl<E: Exchange> Preparation<'_, E> {
                 })
             },
             async {
-                let lists = timeout_at(read_until, collect(self.reader, type_name, match_questions)).await;
-                Ok(lists.unwrap_or_else(|_| Err(out_of_time()))?)
+                // On the heap: what waits here is large, and a run's future is moved on the stack.
+                let lists = Box::pin(collect(self.reader, type_name, match_questions));
+                Ok(timeout_at(read_until, lists).await.unwrap_or_else(|_| Err(out_of_time()))?)
             },
         )
         .map_err(|error: RunError| error)?;

@@ -230,7 +230,7 @@ impl Night {
 
     /// Runs until the process is killed. `None` where it was, or else what the run came to.
     pub(crate) async fn sync_until(&self, death: Death) -> Option<Report> {
-        self.network.until(death, self.sync()).await
+        self.network.until(death, Box::pin(self.sync())).await
     }
 
     /// Explains ACME.
