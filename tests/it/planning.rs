@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use psasync::domain::answer::{Answer, Stored};
+use psasync::domain::answer::{Alteration, Answer, Stored};
 use psasync::domain::field::{FieldId, FieldMap, Group};
 use psasync::domain::finding::{Bucket, Finding, Reason};
 use psasync::domain::ids::{CompanyId, OrgId};
@@ -220,13 +220,25 @@ fn other_names_are_a_change_in_any_script(#[case] before: &[&str], #[case] after
 #[rstest]
 #[case::question_marks("PC-1; ??")]
 #[case::replacement_characters("PC-1; \u{fffd}\u{fffd}")]
-#[case::nothing("PC-1;")]
 fn names_that_connectwise_cannot_store_are_no_change_every_night(#[case] left: &str) {
     let names = with_inactive_agents(&["PC-1", "本社"]);
     let mut stored = settled(1, &names);
     assert_eq!(stored.answers[FieldId::AgentsInactive].text(), Some("PC-1; 本社"));
     stored.answers[FieldId::AgentsInactive] = Stored::new(left);
     assert!(world(vec![informed(1, Some(stored), &names)]).plan().is_empty());
+}
+
+/// Without that memory it could be another name as well.
+#[test]
+fn names_that_connectwise_drops_are_no_change_once_that_is_known() {
+    let names = with_inactive_agents(&["PC-1", "本社"]);
+    let mut record = settled(1, &names);
+    let (field, stored) = (FieldId::AgentsInactive, Stored::new("PC-1;"));
+    let sent = std::mem::replace(&mut record.answers[field], stored.clone());
+    for (altered, is_known) in [(Vec::new(), false), (vec![Alteration { field, sent, stored }], true)] {
+        let line = informed(1, Some(record.clone()), &names);
+        assert_eq!(world(vec![Informed { altered, ..line }]).plan().is_empty(), is_known);
+    }
 }
 
 /// An alignment that tries every length of every gap would not end in a lifetime.
