@@ -403,7 +403,7 @@ fn settings(operator: &mut Operator, dice: &mut Dice) -> Rules {
     rules
 }
 
-/// How long requests are on their way. No two take the same time, so that what happens side by side happens in an order that the seed
+/// How long requests are on their way. Hardly two take the same time, so that what happens side by side happens in an order that the seed
 /// decides.
 struct Ways {
     seed: u64,
