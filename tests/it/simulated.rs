@@ -23,8 +23,8 @@ use psasync::resolve::Scope;
 use psasync::run::{
     ApplyOrder, Approval, Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Invocation, Job,
     NearMatches, OrganizationMonths, PastRun, Planned, PlannedUndo, Report, RunError, RunHistory, Services,
-    Undone, apply_saved, approve_next, bootstrap, bucket, company_history, explain, farewell,
-    fill_history, forget, months, past_runs, plan, plan_fill, plan_undo, saved_plan, sync, undo,
+    Undone, apply_saved, approve_next, bootstrap, bucket, company_history, explain, farewell, fill_history,
+    forget, months, past_runs, plan, plan_fill, plan_undo, saved_plan, sync, undo,
 };
 use psasync::store::{Forgotten, Lease, RECORDS, State};
 use serde_json::Value;

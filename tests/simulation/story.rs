@@ -12,7 +12,7 @@ use http::Request;
 use psasync::domain::waiver::{Rule, Waivers};
 use psasync::domain::work::Work;
 use psasync::resolve::Scope;
-use psasync::run::{Job, Report, RunError, plan, state_reader, sync};
+use psasync::run::{Invocation, Job, Report, RunError, plan, state_reader, sync};
 use psasync::store::WriteState;
 use simulator::{PartialQuestions, Settings, Simulation, World};
 use tokio::time::{Instant, sleep};
@@ -280,13 +280,19 @@ impl Story {
         stop: &CancellationToken,
     ) -> Run {
         let is_last = kind == Kind::Last;
-        let approved = [Rule::ValueFellToZero, Rule::MaxZeroedPercent, Rule::MaxMissingOrgsPercent];
+        let approved = [
+            Rule::ValueFellToZero,
+            Rule::MaxZeroedPercent,
+            Rule::MaxMissingOrgsPercent,
+            Rule::MaxMissingRecordsPercent,
+        ];
         let job = Job {
             work: Work::Night,
             scheduled,
             scope: Scope::Fleet,
             waivers: if is_last { Waivers::from_iter(approved) } else { Waivers::default() },
             refresh_month: is_last && (self.ledger.has_lies() || self.dice.once_in(2)),
+            invocation: Invocation::default(),
         };
         self.operator.run(&self.network, self.simulation.now() + skew, stop, job)
     }
