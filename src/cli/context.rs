@@ -18,11 +18,12 @@ use crate::config::keys::{VARIABLE_PREFIX, VARIABLE_SEPARATOR};
 use crate::config::{self, Config};
 use crate::domain::ids::{PsaId, RunId, psa_key};
 use crate::domain::mapping::{Mapping, MappingLine};
+use crate::domain::waiver::Rule;
 use crate::domain::window::RETENTION;
 use crate::domain::work::Work;
 use crate::http::{Wire, WireSettings};
 use crate::resolve::Scope;
-use crate::run::{Exit, Invocation, Job, RunError, Services, Surroundings};
+use crate::run::{Exit, Invocation, Job, RunError, SavedFile, Services, Surroundings};
 
 /// What the process was started with.
 pub(super) struct Context {
@@ -163,13 +164,15 @@ impl Ready {
                 .then(|| self.config_path.display().to_string()),
             scheduled_for: scope.scheduled_for,
             companies: scope.company.clone(),
-            saved_plan: None,
+            approved: scope.approve.clone(),
+            ..Invocation::default()
         }
     }
 
     /// How a person repeats carrying out a saved plan.
-    pub(super) fn invocation_of_saved(&self, plan: String) -> Invocation {
-        Invocation { saved_plan: Some(plan), ..self.invocation(&ScopeArgs::default()) }
+    pub(super) fn invocation_of_saved(&self, saved: SavedFile, approved: &[Rule]) -> Invocation {
+        let scope = ScopeArgs { approve: approved.to_vec(), ..ScopeArgs::default() };
+        Invocation { saved_plan: Some(saved), ..self.invocation(&scope) }
     }
 
     /// The companies as the mapping spells them.

@@ -85,16 +85,6 @@ pub async fn find_type<E: Exchange>(
     }
 }
 
-/// Reads the statuses that configurations can have.
-///
-/// # Errors
-/// Where they cannot be read.
-pub async fn read_statuses<E: Exchange>(
-    reader: &Reader<E>,
-) -> Result<Vec<ConfigurationStatus>, ConnectWiseError> {
-    reader.statuses().await
-}
-
 /// Reads which question of a type carries which field.
 ///
 /// # Errors

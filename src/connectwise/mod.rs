@@ -20,7 +20,7 @@ mod read;
 mod wire;
 mod write;
 
-pub use collect::{Fleet, TypeState, collect, find_type, read_questions, read_statuses, read_type};
+pub use collect::{Fleet, TypeState, collect, find_type, read_questions, read_type};
 pub use connection::{Codebase, Connection, Settings};
 pub use convert::stamp;
 pub use error::ConnectWiseError;

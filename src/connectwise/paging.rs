@@ -160,22 +160,27 @@ fn is_throttled(failure: &ReadFailure) -> bool {
 /// Whether `Link` announces a next page. Its URL is not used: it may name another host.
 pub(super) fn next_page(headers: &HeaderMap) -> Next {
     let links = headers.get_all(LINK).iter();
-    let mut links = links.map(|value| String::from_utf8_lossy(value.as_bytes())).peekable();
-    if links.peek().is_none() {
+    let links: Vec<_> = links.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let Some(parameters) = links.iter().map(|link| parameters(link)).collect::<Option<Vec<_>>>() else {
         return Next::Unsaid;
-    }
-    let is_next = |parameter: &str| {
+    };
+    let is_next = |parameter: &&str| {
         let Some((name, value)) = parameter.split_once('=') else { return false };
         let mut relations = value.trim().trim_matches('"').split_whitespace();
         name.trim().eq_ignore_ascii_case("rel") && relations.any(|word| word.eq_ignore_ascii_case("next"))
     };
-    if links.any(|link| parameters(&link).any(is_next)) { Next::Yes } else { Next::No }
+    match (links.is_empty(), parameters.iter().flatten().any(is_next)) {
+        (true, _) => Next::Unsaid,
+        (false, true) => Next::Yes,
+        (false, false) => Next::No,
+    }
 }
 
-/// What stands between the separators of a `Link`. Those within an address or a quoted text separate nothing.
-fn parameters(link: &str) -> impl Iterator<Item = &str> {
+/// What stands between the separators of a `Link`. Those within an address or a quoted text separate nothing; one that never ends hides
+/// what comes behind it, so that nothing is known then.
+fn parameters(link: &str) -> Option<Vec<&str>> {
     let mut closing = None;
-    link.split(move |c: char| match closing {
+    let parameters = link.split(|c: char| match closing {
         Some(end) => {
             closing = Some(end).filter(|end| *end != c);
             false
@@ -188,7 +193,9 @@ fn parameters(link: &str) -> impl Iterator<Item = &str> {
             };
             c == ';' || c == ','
         }
-    })
+    });
+    let parameters = parameters.collect();
+    closing.is_none().then_some(parameters)
 }
 
 #[cfg(test)]
@@ -215,6 +222,7 @@ mod tests {
     #[case::unquoted(Some("<https://na.example/x?page=2>; rel=next"), Next::Yes)]
     #[case::several_relations(Some(r#"<https://na.example/x?page=2>; rel="next last""#), Next::Yes)]
     #[case::next_in_the_address(Some(r#"<https://na.example/x?a;rel=next,b>; rel="last""#), Next::No)]
+    #[case::never_closed(Some(r#"<https://na.example/x?page=2; rel="next""#), Next::Unsaid)]
     #[case::next_in_a_title(Some(r#"<https://na.example/x>; title="a;rel=next;b"; rel="prev""#), Next::No)]
     fn a_next_page_is_announced_by_its_relation(#[case] link: Option<&str>, #[case] expected: Next) {
         let mut headers = HeaderMap::new();

@@ -16,6 +16,18 @@ pub enum Severity {
     Failure,
 }
 
+impl Severity {
+    /// The name in every rendering.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Attention => "attention",
+            Self::Failure => "failure",
+        }
+    }
+}
+
 /// Where a mapping line is counted. Every line is in exactly one bucket; an earlier one wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]

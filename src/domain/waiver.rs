@@ -1,5 +1,6 @@
 //! Rules that one run may pass, on a person's word.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -80,6 +81,30 @@ pub struct Waiver {
     pub waiting_since: Option<DateTime<Utc>>,
 }
 
+impl Waiver {
+    /// Whether it is meant for `company`.
+    #[must_use]
+    pub fn covers(&self, company: &PsaId) -> bool {
+        self.company.as_ref().is_none_or(|one| one.key() == company.key())
+    }
+
+    /// The rule, and what its company is matched by: what tells one waiver from another.
+    #[must_use]
+    pub fn key(&self) -> (Rule, Option<String>) {
+        (self.rule, self.company.as_ref().map(PsaId::key))
+    }
+}
+
+impl fmt::Display for Waiver {
+    /// `max-creates for ACME`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.company {
+            Some(company) => write!(f, "{} for {company}", self.rule),
+            None => write!(f, "{} for all companies", self.rule),
+        }
+    }
+}
+
 /// The rules that this run may pass.
 ///
 /// A company for which a rule is waived is left out of what the rule counts.
@@ -90,8 +115,24 @@ impl Waivers {
     /// Whether a person approved passing `rule` for `company`.
     #[must_use]
     pub fn allow(&self, rule: Rule, company: &PsaId) -> bool {
-        let covers = |waiver: &Waiver| waiver.company.as_ref().is_none_or(|one| one.key() == company.key());
-        self.0.iter().any(|waiver| waiver.rule == rule && covers(waiver))
+        self.0.iter().any(|waiver| waiver.rule == rule && waiver.covers(company))
+    }
+
+    /// Those that waited for a run, and are not among those that are `waiting` any more.
+    pub fn gone<'a>(&'a self, waiting: &[Waiver]) -> impl Iterator<Item = &'a Waiver> {
+        let waiting: BTreeSet<_> = waiting.iter().map(Waiver::key).collect();
+        let waited = self.0.iter().filter(|waiver| waiver.waiting_since.is_some());
+        waited.filter(move |waiver| !waiting.contains(&waiver.key()))
+    }
+
+    /// The same, each that waited as it is among those that are `waiting` now: it may have been given anew.
+    #[must_use]
+    pub fn renewed(&self, waiting: &[Waiver]) -> Self {
+        let renewed = |waiver: &Waiver| {
+            let now = waiting.iter().find(|one| waiver.waiting_since.is_some() && one.key() == waiver.key());
+            now.unwrap_or(waiver).clone()
+        };
+        self.0.iter().map(renewed).collect()
     }
 
     /// Each of them.

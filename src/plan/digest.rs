@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Action, LinePlan, Plan, SetupChange};
 
-/// SHA-256 over everything that the plan would write, except Last Updated. Findings and the scheduled time are not part of it.
+/// SHA-256 over everything that the plan would write, except Last Updated, and over what let it pass: rules that were waived, numbers that
+/// fell to 0, and what was found about each company. Sentences and the scheduled time are not part of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PlanDigest([u8; 32]);
 
@@ -19,8 +20,16 @@ impl PlanDigest {
                 SetupChange::CreateQuestion(field) => hasher.row(["question", field.question()]),
             }
         }
-        for line in plan.lines.iter().filter(|line| line.is_change()) {
+        for line in &plan.lines {
             hasher.line(line);
+            if line.action == Action::Create {
+                let status = plan.new_records.status.map(|status| status.to_string()).unwrap_or_default();
+                hasher.row([plan.new_records.name.as_str(), &status]);
+            }
+        }
+        for waiver in plan.waivers.iter() {
+            let (rule, company) = waiver.key();
+            hasher.row(["waiver", rule.name(), company.as_deref().unwrap_or_default()]);
         }
         Self(hasher.0.finalize().into())
     }
@@ -41,10 +50,17 @@ impl Hasher {
         let (action, record) = match line.action {
             Action::Create => ("create", String::new()),
             Action::Update(record) => ("update", record.to_string()),
-            Action::Touch(_) | Action::Leave => return,
+            Action::Touch(_) | Action::Leave => ("leave", String::new()),
         };
         let organization = line.line.external_id.to_string();
-        self.row([action, &record, &organization]);
+        self.row([action, &record, &organization, &line.line.psa_id.key()]);
+        self.row(line.falls.iter().map(|group| group.guarded().question()));
+        for finding in &line.findings {
+            self.row(["finding", finding.reason.code(), finding.severity.name()]);
+        }
+        if !line.is_change() {
+            return;
+        }
         if let Some(destination) = &line.destination {
             let company = destination.company_id.to_string();
             let window = destination.window.map(|window| window.to_string()).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::domain::finding::{Reason, Severity};
 use crate::domain::ids::PsaId;
-use crate::domain::waiver::{Rule, Waivers};
+use crate::domain::waiver::{Rule, Waiver, Waivers};
 
 use super::{Action, LinePlan, Plan, Policy};
 
@@ -64,7 +64,7 @@ pub struct Refusal {
 }
 
 /// A part of a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
     /// How many.
     pub part: usize,
@@ -118,32 +118,25 @@ fn refusals(plan: &Plan, limits: &Limits, waivers: &Waivers) -> Vec<Refusal> {
 
 /// What a rule counts, before a person's word is heard.
 struct Measure {
-    rule: Rule,
-    key: &'static str,
-    limit_percent: u32,
-    what: &'static str,
-    of: &'static str,
-    /// One entry for each that is counted.
-    companies: Vec<PsaId>,
-    /// Of how many.
-    whole: usize,
+    /// The refusal, if too many are left.
+    refusal: Refusal,
+    /// One entry for each that could be counted.
+    whole: Vec<PsaId>,
 }
 
 impl Measure {
+    /// Without those that a person takes out of what is counted.
     fn refusal(self, waivers: &Waivers) -> Option<Refusal> {
-        let Self { rule, key, limit_percent, what, of, mut companies, whole } = self;
-        companies.retain(|company| !waivers.allow(rule, company));
-        let measured = Share { part: companies.len(), whole };
-        companies.dedup();
-        measured.exceeds(limit_percent).then_some(Refusal {
-            rule,
-            key,
-            measured,
-            limit_percent,
-            what,
-            of,
-            companies,
-        })
+        let Self { mut refusal, whole } = self;
+        let rule = refusal.rule;
+        let is_judged = |company: &PsaId| !waivers.allow(rule, company);
+        refusal.companies.retain(is_judged);
+        refusal.measured = Share {
+            part: refusal.companies.len(),
+            whole: whole.iter().filter(|company| is_judged(company)).count(),
+        };
+        refusal.companies.dedup();
+        refusal.measured.exceeds(refusal.limit_percent).then_some(refusal)
     }
 }
 
@@ -156,40 +149,65 @@ fn missing_organizations(plan: &Plan, limits: &Limits) -> Measure {
     let is_active = |line: &&LinePlan| {
         !line.findings.iter().any(|finding| matches!(finding.reason, Reason::Paused | Reason::Ended))
     };
-    Measure {
+    let refusal = Refusal {
         rule: Rule::MaxMissingOrgsPercent,
         key: "guards.max_missing_orgs_percent",
+        measured: Share::default(),
         limit_percent: limits.missing_orgs_percent_max,
         what: "Umbrella no longer lists the organization for",
         of: "companies",
         companies: companies(plan, is_missing),
-        whole: plan.lines.iter().filter(is_active).count(),
-    }
+    };
+    Measure { refusal, whole: companies(plan, is_active) }
 }
 
 fn zeroed(plan: &Plan, limits: &Limits) -> Measure {
     let has_record = |line: &&LinePlan| line.destination.is_some() && line.action != Action::Create;
-    Measure {
+    let refusal = Refusal {
         rule: Rule::MaxZeroedPercent,
         key: "guards.max_zeroed_percent",
+        measured: Share::default(),
         limit_percent: limits.zeroed_percent_max,
         what: "a guarded number fell to 0 for",
         of: "companies",
         companies: companies(plan, |line| !line.falls.is_empty()),
-        whole: plan.lines.iter().filter(has_record).count(),
-    }
+    };
+    Measure { refusal, whole: companies(plan, has_record) }
 }
 
 fn missing_records(plan: &Plan, limits: &Limits) -> Measure {
-    Measure {
+    let refusal = Refusal {
         rule: Rule::MaxMissingRecordsPercent,
         key: "guards.max_missing_records_percent",
+        measured: Share::default(),
         limit_percent: limits.missing_records_percent_max,
         what: "ConnectWise no longer lists",
         of: "records that the state knows",
         companies: plan.roll_call.missing.clone(),
-        whole: plan.roll_call.known,
-    }
+    };
+    Measure { refusal, whole: plan.roll_call.known.clone() }
+}
+
+/// Those of the run's waivers without which this plan would be another one, or refused.
+pub(super) fn that_matter(plan: &Plan, has_records: bool, policy: &Policy<'_>) -> Waivers {
+    let refused = refusals(plan, policy.limits, &Waivers::default());
+    let creates = plan.lines.iter().filter(|line| line.action == Action::Create);
+    let exceeds_creates = has_records && creates.count() > policy.limits.creates_max;
+    let creates_any = |waiver: &Waiver| {
+        plan.lines.iter().any(|line| line.action == Action::Create && waiver.covers(&line.line.psa_id))
+    };
+    let matters = |waiver: &&Waiver| match waiver.rule {
+        Rule::ValueFellToZero => {
+            plan.lines.iter().any(|line| !line.falls.is_empty() && waiver.covers(&line.line.psa_id))
+        }
+        Rule::MaxCreates => exceeds_creates && creates_any(waiver),
+        Rule::RecordAtOtherCompany => creates_any(waiver),
+        rule @ (Rule::MaxZeroedPercent | Rule::MaxMissingOrgsPercent | Rule::MaxMissingRecordsPercent) => {
+            let counted = refused.iter().filter(|refusal| refusal.rule == rule);
+            counted.flat_map(|refusal| &refusal.companies).any(|company| waiver.covers(company))
+        }
+    };
+    policy.waivers.iter().filter(matters).cloned().collect()
 }
 
 fn companies(plan: &Plan, included: impl Fn(&&LinePlan) -> bool) -> Vec<PsaId> {

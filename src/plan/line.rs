@@ -34,7 +34,7 @@ pub(super) fn plan_line(informed: Informed, setup: &Setup<'_>, policy: &Policy<'
     let Informed { line: ResolvedLine { line, target, mut findings }, desired, second_sources, altered } =
         informed;
     let (Some(target), Some(desired)) = (target, desired) else { return left_alone(line, findings) };
-    if target.record.is_none() && !setup.has_default_status {
+    if target.record.is_none() && setup.new_records.status.is_none() {
         let sentence = "no configuration status is flagged as default";
         findings.push(line.finding(Reason::NoDefaultStatus, sentence));
         return left_alone(line, findings);

@@ -21,10 +21,11 @@ use chrono::{DateTime, Utc};
 use crate::domain::answer::{Alteration, Answer, Stored};
 use crate::domain::field::{FieldId, FieldMap, Group};
 use crate::domain::finding::{Bucket, Finding, Reason};
-use crate::domain::ids::{CompanyId, PsaId, RecordId};
+use crate::domain::ids::{CompanyId, PsaId, RecordId, StatusId};
 use crate::domain::mapping::MappingLine;
 use crate::domain::question::{QuestionMap, QuestionMatch};
 use crate::domain::record::KnownRecord;
+use crate::domain::waiver::Waivers;
 use crate::domain::window::Window;
 use crate::domain::work::Work;
 use crate::resolve::ResolvedLine;
@@ -159,27 +160,45 @@ pub struct Plan {
     pub lines: Vec<LinePlan>,
     /// What is not about one mapping line: organizations without mapping, questions left out, and the like.
     pub findings: Vec<Finding>,
+    /// What new records get besides their answers.
+    pub new_records: NewRecords,
+    /// Rules that it may pass, as far as they matter to it.
+    pub waivers: Waivers,
     /// Which of the records that the state knows ConnectWise still lists.
     pub roll_call: RollCall,
+}
+
+/// What new records get besides their answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewRecords {
+    /// Their name. Configuration: `record.name`.
+    pub name: String,
+    /// Their status; none is created without it.
+    pub status: Option<StatusId>,
 }
 
 /// Calls the records that the state knows, to see which of them ConnectWise still lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RollCall {
-    /// How many there are.
-    pub known: usize,
-    /// The company of each that is missing, in order; once for each of its records.
+    /// The company of each of them, once for each of its records.
+    pub known: Vec<PsaId>,
+    /// The company of each that is missing, in order.
     pub missing: Vec<PsaId>,
 }
 
 impl RollCall {
     /// Calls those that are `known` against those that are `listed`.
     #[must_use]
-    pub fn new(known: &[KnownRecord], listed: &BTreeSet<RecordId>) -> Self {
-        let is_missing = |known: &&KnownRecord| !listed.contains(&known.record);
-        let mut missing: Vec<_> = known.iter().filter(is_missing).map(|known| known.psa_id.clone()).collect();
-        missing.sort_by_cached_key(|psa_id| (psa_id.key(), psa_id.clone()));
-        Self { known: known.len(), missing }
+    pub fn new<'k>(known: impl Iterator<Item = &'k KnownRecord>, listed: &BTreeSet<RecordId>) -> Self {
+        let mut roll_call = Self::default();
+        for known in known {
+            roll_call.known.push(known.psa_id.clone());
+            if !listed.contains(&known.record) {
+                roll_call.missing.push(known.psa_id.clone());
+            }
+        }
+        roll_call.missing.sort_by_cached_key(|psa_id| (psa_id.key(), psa_id.clone()));
+        roll_call
     }
 }
 
@@ -272,12 +291,10 @@ pub struct Setup<'a> {
     pub type_exists: bool,
     /// What stands for each field among its questions.
     pub questions: &'a QuestionMap,
-    /// The type that a new record could not do without: whether there is a status for it.
-    pub has_default_status: bool,
+    /// What new records get.
+    pub new_records: NewRecords,
     /// Whether any record of the type exists at all.
     pub has_records: bool,
-    /// Which of the records that the state knows are listed.
-    pub roll_call: &'a RollCall,
 }
 
 /// What decides besides the data.
@@ -288,7 +305,7 @@ pub struct Policy<'a> {
     /// Limits and guards.
     pub limits: &'a guard::Limits,
     /// Rules that this run may pass.
-    pub waivers: &'a crate::domain::waiver::Waivers,
+    pub waivers: &'a Waivers,
     /// Whether a record that says what it should still gets a new Last Updated. Configuration: `record.touch`.
     pub touch_unchanged: bool,
 }
@@ -299,12 +316,22 @@ pub fn plan(
     setup: &Setup<'_>,
     lines: Vec<Informed>,
     findings: Vec<Finding>,
+    roll_call: RollCall,
     policy: &Policy<'_>,
 ) -> Plan {
     let lines = lines.into_iter().map(|informed| line::plan_line(informed, setup, policy)).collect();
     let changes = if policy.work.creates() { setup_changes(setup) } else { Vec::new() };
-    let roll_call = setup.roll_call.clone();
-    let mut plan = Plan { scheduled, work: policy.work, setup: changes, lines, findings, roll_call };
+    let mut plan = Plan {
+        scheduled,
+        work: policy.work,
+        setup: changes,
+        lines,
+        findings,
+        new_records: setup.new_records.clone(),
+        waivers: Waivers::default(),
+        roll_call,
+    };
+    plan.waivers = guard::that_matter(&plan, setup.has_records, policy);
     if setup.type_exists || policy.work.creates() {
         plan.findings.extend(inactive_questions(setup.questions, policy.work));
     } else {

@@ -13,13 +13,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Action, Destination, FieldChange, LinePlan, Plan, RollCall};
+use super::{Action, Destination, FieldChange, LinePlan, NewRecords, Plan, RollCall};
 use crate::domain::answer::{Alteration, Answer, Stored};
 use crate::domain::field::FieldId;
 use crate::domain::ids::{CompanyId, OrgId, PsaId, RecordId, RunId};
 use crate::domain::mapping::MappingLine;
 use crate::domain::question::{QuestionMap, QuestionMatch};
 use crate::domain::record::{Record, RecordOrganization};
+use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
 
 /// A write of the run that is to be undone.
@@ -120,6 +121,8 @@ pub fn undo(scheduled: DateTime<Utc>, writes: &[PastWrite], live: Live<'_>) -> U
         setup: Vec::new(),
         lines,
         findings: Vec::new(),
+        new_records: NewRecords::default(),
+        waivers: Waivers::default(),
         roll_call: RollCall::default(),
     };
     Undo { plan, left_alone }

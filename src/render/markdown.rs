@@ -29,6 +29,9 @@ pub fn plan(planned: &Planned, detail: Detail) -> String {
     let Planned { plan, refusals, invocation, .. } = planned;
     let mut out = format!("# {}\n\n{}\n\n", title(plan, "Plan", "Backfill plan"), summary(plan));
     let _ = writeln!(out, "{}\n\nDigest `{}`\n", requests(plan), plan.digest());
+    for waiver in plan.waivers.iter() {
+        let _ = writeln!(out, "May pass {}\n", code(&waiver.to_string()));
+    }
     if !refusals.is_empty() {
         out += "## Refused\n\n";
         for refusal in refusals {
@@ -85,7 +88,7 @@ fn change(out: &mut String, plan: &LinePlan, detail: Detail) {
     }
     if plan.destination.as_ref().is_some_and(|destination| destination.sets_device_identifier) {
         let identifier = crate::domain::record::device_identifier(organization);
-        let _ = writeln!(out, "| deviceIdentifier | | {} |", code(&identifier));
+        let _ = writeln!(out, "| deviceIdentifier | | {} |", cell(&identifier));
     }
 }
 
@@ -96,7 +99,7 @@ fn shown(field: FieldId, answer: &Stored, detail: Detail) -> String {
             let count = item_count(text);
             format!("{count} {}", if count == 1 { "name" } else { "names" })
         }
-        Some(text) => code(text),
+        Some(text) => cell(text),
     }
 }
 
@@ -117,35 +120,44 @@ fn findings(out: &mut String, plan: &Plan) {
     }
 }
 
-/// A text as code, in which nothing is formatted and nobody is mentioned; fit for a table.
+/// A text as code in the cell of a table.
+fn cell(text: &str) -> String {
+    code(text).replace('|', r"\|")
+}
+
+/// A text as code, in which nothing is formatted and nobody is mentioned.
 fn code(text: &str) -> String {
+    let text = text.replace(char::is_control, " ");
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest + 1);
     let padding = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
-    format!("{fence}{padding}{}{padding}{fence}", text.replace('|', r"\|"))
+    format!("{fence}{padding}{text}{padding}{fence}")
 }
 
-/// A text in which nothing is linked or mentioned, and nothing formatted but what stands between backticks.
+/// A text in which nothing is linked or mentioned, and nothing formatted but what stands between two single backticks.
 fn escaped(text: &str) -> String {
-    let is_paired = text.matches('`').count().is_multiple_of(2);
+    let text = text.replace(char::is_control, " ");
+    if text.contains("``") || !text.matches('`').count().is_multiple_of(2) {
+        return plain(&text).replace('`', r"\`");
+    }
+    let parts = text.split('`').enumerate();
+    parts.map(|(at, part)| if at % 2 == 0 { plain(part) } else { format!("`{part}`") }).collect()
+}
+
+/// Without a meaning for Markdown, and without what hosts make links and mentions of.
+fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut is_code = false;
     for c in text.chars() {
         match c {
-            '`' if is_paired => {
-                is_code = !is_code;
-                out.push(c);
-            }
-            '`' => out.push_str("\\`"),
-            c if is_code => out.push(c),
-            '@' => out.push_str("@<!-- -->"),
             '\\' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '$' | '!' => out.extend(['\\', c]),
             '&' => out.push_str("&amp;"),
-            '\n' => out.push(' '),
             c => out.push(c),
         }
     }
-    out
+    const NOTHING: &str = "<!-- -->";
+    out.replace('@', &format!("@{NOTHING}"))
+        .replace("://", &format!(":{NOTHING}//"))
+        .replace("www.", &format!("www{NOTHING}."))
 }
 
 #[cfg(test)]
@@ -156,7 +168,8 @@ mod tests {
 
     #[rstest]
     #[case::plain("ACME", "`ACME`")]
-    #[case::pipe("a|b", r"`a\|b`")]
+    #[case::pipe("a|b", "`a|b`")]
+    #[case::line_break("a\nb", "`a b`")]
     #[case::backtick("a`b", "``a`b``")]
     #[case::backtick_at_the_end("a`", "`` a` ``")]
     #[case::mention("@everyone <b>", "`@everyone <b>`")]
@@ -169,5 +182,11 @@ mod tests {
         assert_eq!(escaped("[x](y) @all #7 <b>&"), r"\[x\](y) @<!-- -->all \#7 \<b\>&amp;");
         assert_eq!(escaped("set `a_b` in a_b"), r"set `a_b` in a\_b");
         assert_eq!(escaped("one ` only"), r"one \` only");
+        assert_eq!(escaped("`` @team ``"), r"\`\` @<!-- -->team \`\`");
+        assert_eq!(
+            escaped("see https://x.example, www.x.example"),
+            "see https:<!-- -->//x.example, www<!-- -->.x.example"
+        );
+        assert_eq!(cell("a|b"), r"`a\|b`");
     }
 }

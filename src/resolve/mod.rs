@@ -38,15 +38,6 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The companies that it names; none for all.
-    #[must_use]
-    pub fn companies(&self) -> Vec<String> {
-        match self {
-            Self::Fleet => Vec::new(),
-            Self::Companies(keys) => keys.iter().cloned().collect(),
-        }
-    }
-
     /// Its lines of the mapping.
     pub fn lines<'m>(&self, mapping: &'m Mapping) -> impl Iterator<Item = &'m MappingLine> {
         mapping.lines.iter().filter(|line| match self {

@@ -13,7 +13,7 @@ use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
 use crate::http::Exchange;
 use crate::plan::guard::approve;
-use crate::plan::{Counts, Plan, Policy, RollCall, Setup, SetupChange, left_out, plan};
+use crate::plan::{Counts, NewRecords, Plan, Policy, RollCall, Setup, SetupChange, left_out, plan};
 use crate::resolve::match_questions;
 
 /// What to do about questions that are almost ours.
@@ -55,7 +55,8 @@ pub async fn bootstrap<E: Exchange>(
         let Ok(approved) = approve(plan, &surroundings.limits(), &Waivers::default()) else {
             return Ok(bootstrap);
         };
-        let applier = surroundings.applier(services, &type_state, None, recorded.journal());
+        let applier =
+            surroundings.applier(services, &type_state, &approved.plan().new_records, recorded.journal());
         match applier.apply(&approved, &recorded.permit(&approved)).await.stopped {
             Some(error) => Err(error.into()),
             None => Ok(bootstrap),
@@ -94,9 +95,8 @@ fn setup_plan(surroundings: &Surroundings<'_>, type_state: &TypeState, questions
         type_name: &surroundings.config.record.type_name,
         type_exists: type_state.id.is_some(),
         questions,
-        has_default_status: false,
+        new_records: NewRecords::default(),
         has_records: false,
-        roll_call: &RollCall::default(),
     };
     let policy = Policy {
         work: Work::Night,
@@ -104,7 +104,7 @@ fn setup_plan(surroundings: &Surroundings<'_>, type_state: &TypeState, questions
         waivers: &Waivers::default(),
         touch_unchanged: false,
     };
-    plan(surroundings.clock.now(), &setup, Vec::new(), Vec::new(), &policy)
+    plan(surroundings.clock.now(), &setup, Vec::new(), Vec::new(), RollCall::default(), &policy)
 }
 
 fn findings(questions: &QuestionMap) -> Vec<Finding> {

@@ -123,7 +123,7 @@ impl RunError {
             }
             Self::NothingKept { .. } => "name a file in `state.path`, or a database in `state.url`".to_owned(),
             Self::PlanRefused(_) => {
-                "nothing was written; make a new plan with `psasync plan --out FILE` and have it reviewed".to_owned()
+                "nothing was written; make a new plan as this one was made, and have it reviewed again".to_owned()
             }
             Self::Stopped => "run it again, or wait for the next night".to_owned(),
             Self::RunUnknown { .. } | Self::RunAmbiguous { .. } | Self::NothingWritten => {

@@ -1,9 +1,8 @@
 //! How a person repeats a run, with a rule waived.
 
-use std::fmt::Write as _;
-
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::domain::waiver::Rule;
 use crate::domain::work::Work;
 use crate::plan::guard::Refusal;
 
@@ -16,37 +15,43 @@ pub struct Invocation {
     pub scheduled_for: Option<DateTime<Utc>>,
     /// `--company`, each.
     pub companies: Vec<String>,
-    /// The file of the plan, where it is one that was saved.
-    pub saved_plan: Option<String>,
+    /// `--approve`, each.
+    pub approved: Vec<Rule>,
+    /// Whether `--refresh-month` was given.
+    pub refresh_month: bool,
+    /// The plan, where it is one that was saved.
+    pub saved_plan: Option<SavedFile>,
+}
+
+/// A plan that was saved, as `apply` is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedFile {
+    /// The file.
+    pub path: String,
+    /// `--digest`, where it was given.
+    pub digest: Option<String>,
 }
 
 impl Invocation {
-    /// The command that lets a run of the same scope pass these rules once.
+    /// The command that lets a run of the same scope pass these rules once, besides those that it was let pass already.
     #[must_use]
     pub fn approving(&self, work: Work, refusals: &[Refusal]) -> String {
-        let mut command = "psasync".to_owned();
-        match (&self.saved_plan, work.window().map(|window| window.month_name())) {
-            (Some(file), _) => command += &format!(" apply {}", shell_word(file)),
-            (None, None) => command += &format!(" {}", work.command()),
-            (None, Some(Some(month))) => command += &format!(" {} --month {month}", work.command()),
-            (None, Some(None)) => command += &format!(" {} --last-30-days", work.command()),
-        }
-        if let Some(config) = &self.config {
-            let _ = write!(command, " --config {}", shell_word(config));
-        }
+        let mut words = match &self.saved_plan {
+            Some(saved) => saved.command(),
+            None => command(work),
+        };
+        words.extend(self.config.iter().flat_map(|config| ["--config".to_owned(), shell_word(config)]));
         if self.saved_plan.is_none() {
-            if let Some(at) = self.scheduled_for {
-                let _ =
-                    write!(command, " --scheduled-for {}", at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
-            }
-            for company in &self.companies {
-                let _ = write!(command, " --company {}", shell_word(company));
-            }
+            let at = self.scheduled_for.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+            words.extend(at.into_iter().flat_map(|at| ["--scheduled-for".to_owned(), at]));
+            words.extend(self.refresh_month.then(|| "--refresh-month".to_owned()));
+            words.extend(self.companies.iter().flat_map(|one| ["--company".to_owned(), shell_word(one)]));
         }
-        for refusal in refusals {
-            let _ = write!(command, " --approve {}", refusal.rule);
-        }
-        command
+        let mut rules = self.approved.clone();
+        let refused = refusals.iter().map(|refusal| refusal.rule);
+        rules.extend(refused.filter(|rule| !self.approved.contains(rule)));
+        words.extend(rules.into_iter().flat_map(|rule| ["--approve".to_owned(), rule.to_string()]));
+        words.join(" ")
     }
 
     /// The commands that let the next nightly run pass these rules, where it is such a run that was refused.
@@ -63,6 +68,24 @@ impl Invocation {
     }
 }
 
+impl SavedFile {
+    fn command(&self) -> Vec<String> {
+        let mut words = vec!["psasync".to_owned(), "apply".to_owned(), shell_word(&self.path)];
+        words.extend(self.digest.iter().flat_map(|digest| ["--digest".to_owned(), shell_word(digest)]));
+        words
+    }
+}
+
+fn command(work: Work) -> Vec<String> {
+    let mut words = vec!["psasync".to_owned(), work.command().to_owned()];
+    match work.window().map(|window| window.month_name()) {
+        None => {}
+        Some(Some(month)) => words.extend(["--month".to_owned(), month]),
+        Some(None) => words.push("--last-30-days".to_owned()),
+    }
+    words
+}
+
 fn shell_word(text: &str) -> String {
     let is_plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
     if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
@@ -71,7 +94,6 @@ fn shell_word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::waiver::Rule;
     use crate::domain::window::Window;
     use crate::plan::guard::Share;
 
@@ -93,9 +115,11 @@ mod tests {
             config: Some("/etc/acme & sons.toml".to_owned()),
             scheduled_for: Some("2026-12-01T00:00:00Z".parse().unwrap()),
             companies: vec!["acme-01".to_owned(), "o'brien & sons".to_owned()],
+            approved: vec![Rule::MaxZeroedPercent, Rule::MaxCreates],
+            refresh_month: true,
             saved_plan: None,
         };
-        let expected = r"psasync sync --config '/etc/acme & sons.toml' --scheduled-for 2026-12-01T00:00:00Z --company acme-01 --company 'o'\''brien & sons' --approve max-zeroed-percent";
+        let expected = r"psasync sync --config '/etc/acme & sons.toml' --scheduled-for 2026-12-01T00:00:00Z --refresh-month --company acme-01 --company 'o'\''brien & sons' --approve max-zeroed-percent --approve max-creates";
         assert_eq!(invocation.approving(Work::Night, &refusals()), expected);
         assert_eq!(invocation.approving_next(Work::Night, &refusals()), None);
     }
@@ -110,10 +134,11 @@ mod tests {
 
     #[test]
     fn a_saved_plan_is_approved_by_applying_it() {
-        let saved_plan = Some("plans/tonight.json".to_owned());
-        let invocation = Invocation { saved_plan, ..Invocation::default() };
+        let saved = SavedFile { path: "plans/tonight.json".to_owned(), digest: Some("0123abcd".to_owned()) };
+        let invocation = Invocation { saved_plan: Some(saved), ..Invocation::default() };
         let command = invocation.approving(Work::Night, &refusals());
-        assert_eq!(command, "psasync apply plans/tonight.json --approve max-zeroed-percent");
+        let expected = "psasync apply plans/tonight.json --digest 0123abcd --approve max-zeroed-percent";
+        assert_eq!(command, expected);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use history::{
     CompanyHistory, Farewell, MonthValues, OrganizationMonths, PastAnswers, PastRun, RunHistory,
     company_history, farewell, forget, months, past_runs,
 };
-pub use invocation::Invocation;
+pub use invocation::{Invocation, SavedFile};
 pub use prepare::Job;
 pub use report::{Calls, Planned, Report, bucket};
 pub use saved::{ApplyOrder, apply_saved, saved_plan};

@@ -17,7 +17,7 @@ use super::survey::Survey;
 use crate::config::Touch;
 use crate::connectwise::{Reader, TypeState};
 use crate::domain::finding::Finding;
-use crate::domain::ids::{OrgId, PsaId, StatusId};
+use crate::domain::ids::{OrgId, PsaId};
 use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
 use crate::http::Exchange;
@@ -64,7 +64,6 @@ impl Job {
 pub(super) struct Prepared {
     pub(super) plan: Plan,
     pub(super) type_state: TypeState,
-    pub(super) status: Option<StatusId>,
     pub(super) roll: Roll,
     /// What was counted at each organization, as far as nobody doubts it.
     pub(super) counts: Vec<(OrgId, PsaId, MonthCounts)>,
@@ -119,8 +118,8 @@ impl<E: Exchange> Preparation<'_, E> {
         let (lines, findings) = (std::mem::take(&mut survey.lines), std::mem::take(&mut survey.findings));
         let (lines, counts) = self.inform(lines, &survey, &self.inquiry(&survey).await?).await?;
         let plan = self.plan(&survey, lines, findings);
-        let Survey { type_state, status, roll, .. } = survey;
-        Ok(Prepared { plan, type_state, status, roll, counts })
+        let Survey { type_state, roll, .. } = survey;
+        Ok(Prepared { plan, type_state, roll, counts })
     }
 
     /// Compares what the records should say with what they say.
@@ -133,8 +132,8 @@ impl<E: Exchange> Preparation<'_, E> {
             touch_unchanged: self.touches_unchanged(),
         };
         let type_name = &self.surroundings.config.record.type_name;
-        let roll_call = survey.roll.call();
-        plan(self.job.scheduled, &survey.setup(type_name, &roll_call), lines, findings, &policy)
+        let (setup, roll_call) = (survey.setup(type_name), survey.roll.call());
+        plan(self.job.scheduled, &setup, lines, findings, roll_call, &policy)
     }
 
     /// Last Updated says when a night was here, also where it changed nothing. A backfill is no night.

@@ -11,11 +11,12 @@ use super::services::Services;
 use super::surroundings::{Surroundings, state};
 use crate::apply::Applied;
 use crate::connectwise::TypeState;
-use crate::domain::ids::{RunId, StatusId};
+use crate::domain::ids::RunId;
 use crate::domain::waiver::Waivers;
 use crate::http::{Exchange, Traffic};
 use crate::permit::WritePermit;
 use crate::plan::guard::{ApprovedPlan, approve};
+use crate::plan::saved::Objection;
 use crate::plan::{Counts, Plan};
 use crate::store::{
     CallCount, CallCounts, Ended, Journal, Lease, NewRun, Outcome, RECORDS, State, StateError,
@@ -33,8 +34,6 @@ pub(super) struct Recorded<'a> {
 pub(super) struct Order<'o> {
     pub(super) plan: Plan,
     pub(super) type_state: &'o TypeState,
-    /// The status that new records get.
-    pub(super) status: Option<StatusId>,
     /// Rules that it may pass.
     pub(super) waivers: &'o Waivers,
     /// How a person repeats it.
@@ -144,13 +143,13 @@ impl<'a> Recorded<'a> {
     /// Carries a plan out, unless a guard refuses it.
     ///
     /// # Errors
-    /// Where the state cannot note what the run may pass; nothing was written then.
+    /// Where an approval that the plan rests on was withdrawn meanwhile, or the state cannot note it; nothing was written then.
     pub(super) async fn apply<E: Exchange>(
         &self,
         services: &Services<E>,
         order: Order<'_>,
-    ) -> Result<Report, StateError> {
-        let Order { plan, type_state, status, waivers, invocation } = order;
+    ) -> Result<Report, RunError> {
+        let Order { plan, type_state, waivers, invocation } = order;
         let report = |plan, refusals, applied: Applied| Report {
             plan,
             lines: applied.lines,
@@ -169,11 +168,23 @@ impl<'a> Recorded<'a> {
                 return Ok(report(refused.plan, refused.refusals, nothing));
             }
         };
-        self.state().use_approvals(self.run(), waivers).await?;
-        let applier = self.surroundings.applier(services, type_state, status, self.journal());
+        let waiting = self.state().reader().approvals(self.surroundings.clock.now()).await?;
+        let gone: Vec<_> =
+            approved.plan().waivers.gone(&waiting).cloned().map(Objection::ApprovalGone).collect();
+        if !gone.is_empty() {
+            return Err(RunError::PlanRefused(gone));
+        }
+        self.state().note_approvals(self.run(), waivers).await?;
+        let new_records = &approved.plan().new_records;
+        let applier = self.surroundings.applier(services, type_state, new_records, self.journal());
         let applied = applier.apply(&approved, &self.permit(&approved)).await;
         let report = report(approved.into_plan(), Vec::new(), applied);
         log_lines(&report);
+        if report.stopped.is_none()
+            && let Err(error) = self.state().use_up_approvals(waivers).await
+        {
+            warn!(%error, "an approval that was used waits on");
+        }
         Ok(report)
     }
 

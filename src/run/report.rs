@@ -8,8 +8,6 @@ use super::invocation::Invocation;
 use super::recorded::Summary;
 use crate::apply::{ApplyError, LineOutcome};
 use crate::domain::finding::{Bucket, Finding, Severity};
-use crate::domain::ids::StatusId;
-use crate::domain::waiver::Waivers;
 use crate::http::Traffic;
 use crate::plan::guard::Refusal;
 use crate::plan::{Counts, LinePlan, Plan, bucket_of, count};
@@ -28,10 +26,6 @@ pub struct Calls {
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
-    /// The status that new records get.
-    pub status: Option<StatusId>,
-    /// Rules that it may pass.
-    pub waivers: Waivers,
     /// Why carrying it out would be refused, if it would.
     pub refusals: Vec<Refusal>,
     /// How a person repeats it.

@@ -1,4 +1,4 @@
-//! The records of the type: those that earlier runs saw, and those that ConnectWise lists now.
+//! The records of the mapped companies: those that earlier runs saw, and those that ConnectWise lists now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,23 +7,26 @@ use tracing::warn;
 use super::report::Report;
 use crate::domain::company::Company;
 use crate::domain::ids::{CompanyId, PsaId, RecordId};
+use crate::domain::mapping::{LineState, Mapping};
 use crate::domain::record::{KnownRecord, Record, RecordOrganization};
+use crate::domain::work::Work;
 use crate::plan::{Action, RollCall};
 use crate::store::{State, StateError, StateReader};
 
-/// Who is known, and who is there.
-#[derive(Debug, Default)]
+/// Who is known, and who is there. Customers that are paused, or left, are neither.
+#[derive(Debug)]
 pub(super) struct Roll {
     known: Vec<KnownRecord>,
-    /// Those at companies that ConnectWise lists.
     listed: Vec<KnownRecord>,
     ids: BTreeSet<RecordId>,
+    active: BTreeSet<String>,
 }
 
 impl Roll {
     pub(super) async fn new(
         state: Option<&StateReader>,
         type_name: &str,
+        mapping: &Mapping,
         companies: &[Company],
         records: &[Record],
     ) -> Result<Self, StateError> {
@@ -31,10 +34,12 @@ impl Roll {
             Some(state) => state.known_records(type_name).await?,
             None => Vec::new(),
         };
-        let psa_ids: BTreeMap<CompanyId, PsaId> = companies
-            .iter()
-            .filter_map(|company| Some((company.id, PsaId::new(&company.identifier)?)))
-            .collect();
+        let lines = mapping.lines.iter().filter(|line| line.state == LineState::Active);
+        let active: BTreeSet<_> = lines.map(|line| line.psa_id.key()).collect();
+        let psa_ids =
+            companies.iter().filter_map(|company| Some((company.id, PsaId::new(&company.identifier)?)));
+        let psa_ids: BTreeMap<CompanyId, PsaId> =
+            psa_ids.filter(|(_, psa_id)| active.contains(&psa_id.key())).collect();
         let listed = |record: &Record| {
             let organization = match record.organization() {
                 RecordOrganization::Known(organization) => Some(organization),
@@ -47,18 +52,22 @@ impl Roll {
             known,
             listed: records.iter().filter_map(listed).collect(),
             ids: records.iter().map(|record| record.id).collect(),
+            active,
         })
     }
 
     pub(super) fn call(&self) -> RollCall {
-        RollCall::new(&self.known, &self.ids)
+        let is_active = |known: &&KnownRecord| self.active.contains(&known.psa_id.key());
+        RollCall::new(self.known.iter().filter(is_active), &self.ids)
     }
 
-    /// Keeps who is there after a run that was carried out; only what differs is written.
+    /// Keeps who is there after a nightly run over the whole mapping that was carried out; only what differs is written. A backfill creates
+    /// nothing, so that nothing but a night finds out whether records can still be seen.
     ///
     /// Where that fails nothing that was written is undone by it: the next run is judged by what was known before.
     pub(super) async fn keep_after(&self, state: &State, type_name: &str, report: &Report) {
-        if report.refusals.is_empty()
+        if report.plan.work == Work::Night
+            && report.refusals.is_empty()
             && report.stopped.is_none()
             && let Err(error) = self.keep(state, type_name, report).await
         {
@@ -68,7 +77,8 @@ impl Roll {
 
     async fn keep(&self, state: &State, type_name: &str, report: &Report) -> Result<(), StateError> {
         let known: BTreeMap<_, _> = self.known.iter().map(|known| (known.record, known)).collect();
-        let gone = known.keys().filter(|record| !self.ids.contains(record)).copied().collect();
+        let listed: BTreeSet<_> = self.listed.iter().map(|listed| listed.record).collect();
+        let gone = known.keys().filter(|record| !listed.contains(record)).copied().collect();
         let created = report.lines().filter(|(plan, _)| plan.action == Action::Create);
         let created = created.filter_map(|(plan, outcome)| {
             let (psa_id, organization) = (plan.line.psa_id.clone(), Some(plan.line.external_id));

@@ -8,16 +8,17 @@ use super::recorded::{Order, Recorded};
 use super::report::{Planned, Report};
 use super::roll::Roll;
 use super::services::Services;
-use super::settlement::{records_at, settle};
-use super::surroundings::{Surroundings, default_status, tenant};
+use super::settlement::settle_earlier_writes;
+use super::surroundings::{Surroundings, new_records, tenant};
+use super::survey::mapped;
 use crate::config::Config;
-use crate::connectwise::{Reader, TypeState, read_statuses, read_type};
-use crate::domain::ids::StatusId;
-use crate::domain::record::Record;
+use crate::connectwise::{Fleet, TypeState, collect};
+use crate::domain::snapshot::Snapshot;
 use crate::domain::waiver::Rule;
 use crate::http::Exchange;
 use crate::plan::saved::{Belonging, Here, Live, Objection, SavedPlan};
-use crate::resolve::match_questions;
+use crate::plan::{NewRecords, Plan};
+use crate::resolve::{Known, Request, ResolvedLine, Scope, match_questions, resolve};
 
 /// What the history calls it.
 const COMMAND: &str = "apply";
@@ -39,8 +40,7 @@ pub fn saved_plan(config: &Config, planned: &Planned, made_at: DateTime<Utc>) ->
     SavedPlan {
         made_at,
         belonging: belonging(config),
-        status: planned.status,
-        waivers: planned.waivers.clone(),
+        companies: planned.invocation.companies.clone(),
         plan: planned.plan.clone(),
     }
 }
@@ -50,7 +50,6 @@ fn belonging(config: &Config) -> Belonging {
         version: crate::VERSION.to_owned(),
         tenant: tenant(config),
         type_name: config.record.type_name.clone(),
-        record_name: config.record.name.clone(),
     }
 }
 
@@ -68,8 +67,8 @@ pub async fn apply_saved<E: Exchange>(
     let config = surroundings.config;
     none(saved.objections_here(&Here {
         belonging: &belonging(config),
+        record_name: &config.record.name,
         manage_type: config.record.manage_type,
-        mapping: surroundings.mapping,
         now: surroundings.clock.now(),
     }))?;
     let digest: String = saved.digest().to_string().chars().take(DIGEST_CHARS).collect();
@@ -77,31 +76,26 @@ pub async fn apply_saved<E: Exchange>(
     let recorded = Recorded::begin(surroundings, COMMAND, about, saved.plan.scheduled).await?;
     let work = async |recorded: &Recorded<'_>| {
         let state = recorded.state();
-        none(saved.objections_of_approvals(&state.reader().approvals(surroundings.clock.now()).await?))?;
-        let Actual { type_state, status, records } = tokio::select! {
+        let Actual { type_state, new_records, roll, lines } = tokio::select! {
             () = recorded.lease().halt().cancelled() => return Err(recorded.why_halted()),
-            actual = Actual::read(&services.reader, config, &saved) => actual?,
+            actual = Actual::read(services, surroundings, recorded, &saved.plan) => actual?,
         };
-        settle(recorded, surroundings, &services.reader, &type_state).await?;
         none(saved.objections_live(&Live {
             type_exists: type_state.id.is_some(),
             questions: &type_state.questions,
-            status,
-            records: &records,
-            initial_window: config.record.initial_window,
-            now: surroundings.clock.now(),
+            status: new_records.status,
+            lines: &lines,
         }))?;
-        let mut waivers = saved.waivers.clone();
+        let waiting = state.reader().approvals(surroundings.clock.now()).await?;
+        let mut waivers = saved.plan.waivers.renewed(&waiting);
         waivers.extend(order.approved.iter().copied().map(Into::into));
-        let order = Order {
-            plan: saved.plan.clone(),
-            type_state: &type_state,
-            status,
-            waivers: &waivers,
-            invocation: order.invocation.clone(),
-        };
+        let plan = Plan { roll_call: roll.call(), ..saved.plan.clone() };
+        let invocation = order.invocation.clone();
+        let order = Order { plan, type_state: &type_state, waivers: &waivers, invocation };
         let report = recorded.apply(services, order).await?;
-        Roll::default().keep_after(state, &config.record.type_name, &report).await;
+        if saved.companies.is_empty() {
+            roll.keep_after(state, &config.record.type_name, &report).await;
+        }
         Ok(report)
     };
     recorded.carry_out(work, Report::summary, || services.calls()).await
@@ -111,25 +105,46 @@ fn none(objections: Vec<Objection>) -> Result<(), RunError> {
     if objections.is_empty() { Ok(()) } else { Err(RunError::PlanRefused(objections)) }
 }
 
-/// What ConnectWise has by now.
+/// What ConnectWise has by now, and what the mapping makes of it.
 struct Actual {
     type_state: TypeState,
-    status: Option<StatusId>,
-    records: Vec<Record>,
+    new_records: NewRecords,
+    roll: Roll,
+    lines: Vec<ResolvedLine>,
 }
 
 impl Actual {
+    /// Reads as much of ConnectWise as a nightly run: whether a record is still the one to write depends on all the others.
     async fn read<E: Exchange>(
-        reader: &Reader<E>,
-        config: &Config,
-        saved: &SavedPlan,
+        services: &Services<E>,
+        surroundings: &Surroundings<'_>,
+        recorded: &Recorded<'_>,
+        plan: &Plan,
     ) -> Result<Self, RunError> {
-        let type_state = read_type(reader, &config.record.type_name, match_questions).await?;
-        let status = match saved.creates_records() {
-            true => default_status(config, &read_statuses(reader).await?)?,
-            false => None,
+        let Surroundings { config, mapping, clock, .. } = surroundings;
+        let type_name = &config.record.type_name;
+        let lists = Box::pin(collect(&services.reader, type_name, match_questions));
+        let Fleet { type_state, statuses, companies, records, .. } = lists.await?;
+        settle_earlier_writes(recorded, &records).await?;
+        let roll =
+            Roll::new(Some(recorded.state().reader()), type_name, mapping, &companies, &records).await?;
+        let known = Known {
+            mapping,
+            // Umbrella said that they were there when the plan was made, and is not asked again.
+            organizations: &Snapshot::complete(mapped(mapping)),
+            companies: &companies,
+            records,
+            statuses: &statuses,
+            type_has_password: type_state.has_password,
         };
-        let records = records_at(reader, &type_state, saved.companies()).await?;
-        Ok(Self { type_state, status, records })
+        let request = Request {
+            scheduled: clock.now(),
+            work: plan.work,
+            scope: &Scope::Fleet,
+            initial_window: config.record.initial_window,
+            waivers: &plan.waivers,
+        };
+        let lines = resolve(known, &request).lines;
+        Ok(Self { type_state, new_records: new_records(config, &statuses)?, roll, lines })
     }
 }

@@ -10,8 +10,9 @@ use crate::clock::Clock;
 use crate::config::{Config, StatePath};
 use crate::connectwise::TypeState;
 use crate::domain::company::ConfigurationStatus;
-use crate::domain::ids::{RunId, StatusId};
+use crate::domain::ids::RunId;
 use crate::domain::mapping::Mapping;
+use crate::plan::NewRecords;
 use crate::plan::guard::Limits;
 use crate::progress::Progress;
 use crate::resolve::match_questions;
@@ -61,7 +62,7 @@ impl Surroundings<'_> {
         &'s self,
         services: &'s Services<E>,
         type_state: &'s TypeState,
-        status: Option<StatusId>,
+        new_records: &'s NewRecords,
         journal: Journal<'s>,
     ) -> Applier<'s, E> {
         let record = &self.config.record;
@@ -71,8 +72,8 @@ impl Surroundings<'_> {
             clock: self.clock,
             type_name: &record.type_name,
             type_state,
-            record_name: &record.name,
-            status,
+            record_name: &new_records.name,
+            status: new_records.status,
             concurrency: self.config.connectwise.limits.concurrency,
             match_questions,
             journal,
@@ -135,20 +136,21 @@ pub(super) fn tenant(config: &Config) -> String {
     )
 }
 
-/// The status that new records get; `None` where none is flagged as default.
-pub(super) fn default_status(
-    config: &Config,
-    statuses: &[ConfigurationStatus],
-) -> Result<Option<StatusId>, RunError> {
-    let Some(name) = &config.record.status else {
-        return Ok(statuses.iter().find(|status| status.default).map(|status| status.id));
+/// What new records get. Their status is that which is flagged as default, where the configuration names none.
+pub(super) fn new_records(config: &Config, statuses: &[ConfigurationStatus]) -> Result<NewRecords, RunError> {
+    let status = match &config.record.status {
+        None => statuses.iter().find(|status| status.default).map(|status| status.id),
+        Some(name) => {
+            let is_named =
+                |status: &&ConfigurationStatus| status.name.trim().eq_ignore_ascii_case(name.trim());
+            let status = statuses.iter().find(is_named).ok_or_else(|| RunError::StatusUnknown {
+                name: name.clone(),
+                known: quoted(statuses.iter().map(|status| status.name.as_str())),
+            })?;
+            Some(status.id)
+        }
     };
-    let is_named = |status: &&ConfigurationStatus| status.name.trim().eq_ignore_ascii_case(name.trim());
-    let status = statuses.iter().find(is_named).ok_or_else(|| RunError::StatusUnknown {
-        name: name.clone(),
-        known: quoted(statuses.iter().map(|status| status.name.as_str())),
-    })?;
-    Ok(Some(status.id))
+    Ok(NewRecords { name: config.record.name.clone(), status })
 }
 
 pub(super) fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {

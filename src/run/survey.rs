@@ -9,16 +9,15 @@ use super::error::RunError;
 use super::prepare::Preparation;
 use super::roll::Roll;
 use super::settlement::settle_earlier_writes;
-use super::surroundings::{default_status, quoted};
+use super::surroundings::{new_records, quoted};
 use crate::connectwise::{self, ConnectWiseError, TypeState, collect};
 use crate::domain::finding::Finding;
-use crate::domain::ids::StatusId;
 use crate::domain::mapping::{LineState, Mapping};
 use crate::domain::organization::Organization;
 use crate::domain::snapshot::Completeness;
 use crate::domain::work::Work;
 use crate::http::Exchange;
-use crate::plan::{RollCall, Setup, setup_changes};
+use crate::plan::{NewRecords, Setup, setup_changes};
 use crate::resolve::{Known, Request, ResolvedLine, match_questions, resolve};
 use crate::umbrella;
 
@@ -27,8 +26,7 @@ pub(super) struct Survey {
     /// What Umbrella says about all organizations.
     pub(super) organizations: umbrella::Fleet,
     pub(super) type_state: TypeState,
-    /// The status that new records get.
-    pub(super) status: Option<StatusId>,
+    new_records: NewRecords,
     /// Whether there is any record of the type.
     has_records: bool,
     pub(super) roll: Roll,
@@ -41,14 +39,13 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    pub(super) fn setup<'a>(&'a self, type_name: &'a str, roll_call: &'a RollCall) -> Setup<'a> {
+    pub(super) fn setup<'a>(&'a self, type_name: &'a str) -> Setup<'a> {
         Setup {
             type_name,
             type_exists: self.type_state.id.is_some(),
             questions: &self.type_state.questions,
-            has_default_status: self.status.is_some(),
+            new_records: self.new_records.clone(),
             has_records: self.has_records,
-            roll_call,
         }
     }
 }
@@ -79,12 +76,13 @@ impl<E: Exchange> Preparation<'_, E> {
             warn!(reason, "Umbrella's customer list is partial: organizations that it lacks are left alone");
         }
         let connectwise::Fleet { type_state, statuses, companies, records, mut findings } = connectwise;
-        let status = default_status(self.surroundings.config, &statuses)?;
+        let new_records = new_records(self.surroundings.config, &statuses)?;
         if let Some(recorded) = self.memory.recorded() {
             settle_earlier_writes(recorded, &records).await?;
         }
         let has_records = !records.is_empty();
-        let roll = Roll::new(self.memory.state(), type_name, &companies, &records).await?;
+        let roll = Roll::new(self.memory.state(), type_name, self.surroundings.mapping, &companies, &records)
+            .await?;
         let known = Known {
             mapping: self.surroundings.mapping,
             organizations: &organizations.customers,
@@ -104,9 +102,9 @@ impl<E: Exchange> Preparation<'_, E> {
         findings.extend(resolution.unmapped);
         let lines = resolution.lines;
         let survey =
-            Survey { organizations, type_state, status, has_records, roll, lines, findings, read_until };
+            Survey { organizations, type_state, new_records, has_records, roll, lines, findings, read_until };
         if self.job.work.creates() {
-            self.check_type(&survey.setup(type_name, &RollCall::default()))?;
+            self.check_type(&survey.setup(type_name))?;
         }
         Ok(survey)
     }

@@ -32,8 +32,7 @@ pub async fn plan<E: Exchange>(
         Ok(approved) => (approved.into_plan(), Vec::new()),
         Err(refused) => (refused.plan, refused.refusals),
     };
-    let (status, waivers, invocation) = (prepared.status, job.waivers.clone(), job.invocation.clone());
-    Ok(Planned { plan, status, waivers, refusals, invocation, calls })
+    Ok(Planned { plan, refusals, invocation: job.invocation.clone(), calls })
 }
 
 /// One run, of a night or over another window: takes the lease, makes a plan, and carries it out unless a guard refuses it.
@@ -53,10 +52,10 @@ pub async fn sync<E: Exchange>(
         let state = recorded.state();
         let job = &job.with_approvals(Some(state.reader()), surroundings.clock.now()).await?;
         let preparation = Preparation { umbrella, reader, surroundings, job, memory };
-        let Prepared { plan, type_state, status, roll, counts } = preparation.prepare().await?;
+        let Prepared { plan, type_state, roll, counts } = preparation.prepare().await?;
         state.keep_counts(job.scheduled, counts).await?;
         let (waivers, invocation) = (&job.waivers, job.invocation.clone());
-        let order = Order { plan, type_state: &type_state, status, waivers, invocation };
+        let order = Order { plan, type_state: &type_state, waivers, invocation };
         let report = recorded.apply(services, order).await?;
         if matches!(job.scope, Scope::Fleet) {
             roll.keep_after(state, &surroundings.config.record.type_name, &report).await;

@@ -105,8 +105,8 @@ pub async fn undo<E: Exchange>(
         settle(recorded, surroundings, &services.reader, &type_state).await?;
         // No rule needs a person's word: there are no creates, falls or missing organizations in it, and guards judge it as any other plan.
         let (type_state, waivers) = (&type_state, &Waivers::default());
-        let order = Order { plan, type_state, status: None, waivers, invocation: Invocation::default() };
-        Ok(recorded.apply(services, order).await?)
+        let order = Order { plan, type_state, waivers, invocation: Invocation::default() };
+        recorded.apply(services, order).await
     };
     let report = recorded.carry_out(work, Report::summary, || services.calls()).await?;
     Ok(Undone { of, run: surroundings.run, report, left_alone })

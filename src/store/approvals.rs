@@ -50,30 +50,45 @@ impl State {
         self.0.database.run(withdraw).await
     }
 
-    /// Notes what `run` was allowed to pass. What waited for it no longer waits.
+    /// Notes what `run` is allowed to pass.
     ///
     /// # Errors
     /// Where the state cannot be written.
-    pub async fn use_approvals(&self, run: RunId, waivers: &Waivers) -> Result<(), StateError> {
-        let delete = "DELETE FROM approvals WHERE tenant = $1 AND rule = $2 AND psa_key = $3";
+    pub async fn note_approvals(&self, run: RunId, waivers: &Waivers) -> Result<(), StateError> {
         let insert = "INSERT INTO run_approvals (run_id, rule, psa_id, psa_key, given_at) VALUES ($1, $2, $3, $4, $5) \
                       ON CONFLICT (run_id, rule, psa_key) DO NOTHING";
-        let (tenant, run) = (self.0.tenant.clone(), run.to_string());
-        let waivers: Vec<_> = waivers.iter().cloned().collect();
+        let (run, waivers) = (run.to_string(), waivers.clone());
         let note = async move |pool: &AnyPool| {
             let mut transaction = pool.begin().await?;
-            for Waiver { rule, company, waiting_since } in waivers {
+            for Waiver { rule, company, waiting_since } in waivers.iter() {
                 let (psa_id, psa_key) = columns(company.as_ref());
-                if waiting_since.is_some() {
-                    let query = sqlx::query(delete).bind(&tenant).bind(rule.name()).bind(&psa_key);
-                    query.execute(&mut *transaction).await?;
-                }
                 let query = sqlx::query(insert).bind(&run).bind(rule.name()).bind(psa_id).bind(psa_key);
                 query.bind(waiting_since.map(time::written)).execute(&mut *transaction).await?;
             }
             transaction.commit().await
         };
         self.0.database.run(note).await
+    }
+
+    /// Takes away what waited for a run that is carried out by now. What was given anew meanwhile waits for the next one.
+    ///
+    /// # Errors
+    /// Where the state cannot be written.
+    pub async fn use_up_approvals(&self, waivers: &Waivers) -> Result<(), StateError> {
+        let delete =
+            "DELETE FROM approvals WHERE tenant = $1 AND rule = $2 AND psa_key = $3 AND given_at = $4";
+        let (tenant, waivers) = (self.0.tenant.clone(), waivers.clone());
+        let use_up = async move |pool: &AnyPool| {
+            let mut transaction = pool.begin().await?;
+            for Waiver { rule, company, waiting_since } in waivers.iter() {
+                let Some(since) = waiting_since else { continue };
+                let (_, psa_key) = columns(company.as_ref());
+                let query = sqlx::query(delete).bind(&tenant).bind(rule.name()).bind(psa_key);
+                query.bind(time::written(*since)).execute(&mut *transaction).await?;
+            }
+            transaction.commit().await
+        };
+        self.0.database.run(use_up).await
     }
 }
 

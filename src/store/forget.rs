@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AnyPool, AssertSqlSafe, Row as _};
 
+use super::approvals::APPROVAL_LAPSES_AFTER;
 use super::error::StateError;
 use super::journal::{WriteKind, WriteState, signed};
 use super::{State, StateReader, time};
@@ -44,6 +45,12 @@ impl State {
             let altered =
                 "DELETE FROM altered_answers WHERE tenant = $1 AND org_id NOT IN (SELECT org_id FROM writes)";
             sqlx::query(altered).bind(&tenant).execute(&mut *transaction).await?;
+            let lapsed = time::written(now - APPROVAL_LAPSES_AFTER);
+            sqlx::query("DELETE FROM approvals WHERE tenant = $1 AND given_at <= $2")
+                .bind(&tenant)
+                .bind(lapsed)
+                .execute(&mut *transaction)
+                .await?;
             let day = months_until.format("%Y-%m-%d").to_string();
             sqlx::query("DELETE FROM month_answers WHERE to_day < $1")
                 .bind(&day)
@@ -134,7 +141,8 @@ impl StateReader {
     pub async fn organizations_of(&self, psa_key: &str) -> Result<Vec<OrgId>, StateError> {
         let (tenant, psa_key) = (self.tenant.clone(), psa_key.to_owned());
         let select = "SELECT w.org_id FROM writes w JOIN runs r ON r.run_id = w.run_id WHERE r.tenant = $1 AND w.psa_key = $2 UNION \
-                      SELECT org_id FROM month_counts WHERE tenant = $1 AND psa_key = $2 ORDER BY 1";
+                      SELECT org_id FROM month_counts WHERE tenant = $1 AND psa_key = $2 UNION \
+                      SELECT org_id FROM known_records WHERE tenant = $1 AND psa_key = $2 AND org_id IS NOT NULL ORDER BY 1";
         let rows = async move |pool: &AnyPool| {
             sqlx::query_scalar::<_, i64>(select).bind(tenant).bind(psa_key).fetch_all(pool).await
         };

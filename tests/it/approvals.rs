@@ -255,3 +255,83 @@ async fn an_approval_needs_a_state_that_outlives_the_command() {
     assert!(matches!(error, RunError::NothingKept { .. }));
     assert_eq!(error.exit(), Exit::Config);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_is_withdrawn_while_the_run_reads_refuses_it_before_anything_is_written() {
+    let night = Night::of(without_traffic(six())).remembering();
+    night.approve_next(Rule::MaxZeroedPercent, &[]).await;
+    let (state, read) = (night.state().await, std::sync::Arc::new(tokio::sync::Notify::new()));
+    let told = read.clone();
+    night.before_each(move |request| {
+        if request.uri().path() == "/reports/v2/total-requests/dns" {
+            told.notify_one();
+        }
+    });
+    let (outcome, ()) = tokio::join!(night.try_sync(), async {
+        read.notified().await;
+        state.withdraw_approval(Rule::MaxZeroedPercent, None).await.unwrap();
+    });
+    let error = outcome.unwrap_err();
+    assert_eq!(error.exit(), Exit::Refused);
+    assert!(error.to_string().contains("max-zeroed-percent for all companies"), "{error}");
+    assert_eq!(night.count(Service::ConnectWise, "PATCH"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_stopped_while_it_writes_leaves_the_approval_to_the_next() {
+    let night = Night::of(without_traffic(six())).remembering().set("connectwise.limits.concurrency", 1);
+    night.approve_next(Rule::MaxZeroedPercent, &[]).await;
+    let (stop, mut patches) = (night.stop.clone(), 0);
+    night.before_each(move |request| {
+        patches += usize::from(request.method() == http::Method::PATCH);
+        if patches == 2 {
+            stop.cancel();
+        }
+    });
+    assert!(night.sync().await.stopped.is_some());
+    assert_eq!(night.run_history().await.waiting.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn companies_that_are_approved_are_neither_counted_nor_counted_against() {
+    let mut world = six();
+    world.umbrella.organizations.iter_mut().take(5).for_each(|organization| organization.traffic.clear());
+    let night = Night::of(world).remembering().set("guards.max_zeroed_percent", 84);
+    assert_eq!(night.plan().await.exit(false), Exit::Done, "5 of 6 are 83.3 %");
+    night.approve_next(Rule::MaxZeroedPercent, &["ZETA"]).await;
+    let refusal = night.plan().await.refusals.remove(0);
+    assert_eq!(refusal.measured, Share { part: 5, whole: 5 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backfill_takes_nothing_away_from_what_is_known() {
+    let night = Night::of(six()).remembering();
+    night.sync().await;
+    next_day(&night);
+    hide_all(&night);
+    let night = night.month("2026-01").approve(Rule::MaxMissingRecordsPercent);
+    night.sync().await;
+    let night = night.month("").fleet();
+    assert_eq!(night.sync().await.exit(), Exit::Refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_who_left_is_forgotten_for_good_and_missed_by_nobody() {
+    let mut world = six();
+    world.connectwise.records.iter_mut().for_each(|record| record.date_entered = None);
+    let night = Night::of(world).remembering();
+    night.sync().await;
+    night
+        .simulation
+        .change(|world| world.mapping.iter_mut().for_each(|line| line.state = "ended".to_owned()));
+    night.simulation.change(|world| world.mapping[0].state = String::new());
+    night.remap();
+    night.simulation.change(|world| world.connectwise.records.retain(|record| record.company == 11));
+    next_day(&night);
+    assert_eq!(night.sync().await.exit(), Exit::Done, "their absence is expected");
+    night.forget_company("BETA").await.unwrap();
+    next_day(&night);
+    night.sync().await;
+    let bytes = std::fs::read(night.state_path()).unwrap();
+    assert!(!bytes.windows(4).any(|window| window == b"BETA"), "it is remembered again");
+}

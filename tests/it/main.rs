@@ -17,6 +17,7 @@ mod network;
 mod openapi;
 mod operator;
 mod peers;
+mod plan_file;
 mod planning;
 mod readings;
 mod reasons;

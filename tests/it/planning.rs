@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use psasync::domain::answer::{Alteration, Answer, Stored};
 use psasync::domain::field::{FieldId, FieldMap, Group};
 use psasync::domain::finding::{Bucket, Finding, Reason};
-use psasync::domain::ids::{CompanyId, OrgId};
+use psasync::domain::ids::{CompanyId, OrgId, StatusId};
 use psasync::domain::mapping::MappingLine;
 use psasync::domain::metrics::{Metrics, MonthMetrics, Presence, Reading, Threats, Unread};
 use psasync::domain::question::{FieldType, QuestionMap, QuestionMatch};
@@ -15,7 +15,8 @@ use psasync::domain::waiver::{Rule, Waivers};
 use psasync::domain::work::Work;
 use psasync::plan::guard::{Limits, approve};
 use psasync::plan::{
-    Action, Informed, LinePlan, Plan, Policy, RollCall, SecondSource, Setup, SetupChange, falls, plan,
+    Action, Informed, LinePlan, NewRecords, Plan, Policy, RollCall, SecondSource, Setup, SetupChange, falls,
+    plan,
 };
 use psasync::resolve::{ResolvedLine, Target};
 use psasync::translate::translate;
@@ -39,7 +40,6 @@ struct World {
     type_exists: bool,
     touch_unchanged: bool,
     waivers: Waivers,
-    roll_call: RollCall,
 }
 
 fn world(lines: Vec<Informed>) -> World {
@@ -51,7 +51,6 @@ fn world(lines: Vec<Informed>) -> World {
         type_exists: true,
         touch_unchanged: true,
         waivers: Waivers::default(),
-        roll_call: RollCall::default(),
     }
 }
 
@@ -61,17 +60,20 @@ impl World {
             type_name: "OpenDNS_Umbrella",
             type_exists: self.type_exists,
             questions: &self.questions,
-            has_default_status: self.has_default_status,
+            new_records: NewRecords {
+                name: "OpenDNS_Umbrella".to_owned(),
+                status: self.has_default_status.then_some(StatusId(1)),
+            },
             has_records: self.has_records,
-            roll_call: &self.roll_call,
         };
+        let scheduled = "2026-11-21T00:00:00Z".parse().unwrap();
         let policy = Policy {
             work: Work::Night,
             limits: &LIMITS,
             waivers: &self.waivers,
             touch_unchanged: self.touch_unchanged,
         };
-        plan("2026-11-21T00:00:00Z".parse().unwrap(), &setup, self.lines, Vec::new(), &policy)
+        plan(scheduled, &setup, self.lines, Vec::new(), RollCall::default(), &policy)
     }
 
     fn only_line(self) -> LinePlan {

@@ -2,22 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use proptest::prelude::*;
-use psasync::domain::answer::{Answer, Stored};
-use psasync::domain::field::{FieldId, FieldMap, Group};
-use psasync::domain::finding::{Bucket, Finding, Reason};
-use psasync::domain::ids::{CompanyId, OrgId, PsaId, RecordId, StatusId};
-use psasync::domain::mapping::{LineState, MappingLine, Source};
+use chrono::TimeDelta;
+use psasync::domain::field::FieldId;
+use psasync::domain::finding::Bucket;
+use psasync::domain::ids::PsaId;
 use psasync::domain::waiver::{Rule, Waiver};
-use psasync::domain::window::Window;
 use psasync::domain::work::Work;
-use psasync::plan::saved::{Belonging, Objection, SavedPlan, SavedPlanError};
-use psasync::plan::{Action, Destination, FieldChange, LinePlan, Plan, RollCall, SetupChange};
+use psasync::plan::saved::{Objection, SavedPlan, SavedPlanError};
 use psasync::run::{Exit, Report, RunError};
 use rstest::rstest;
 use serde_json::{Value, json};
-use simulator::world::{Configuration, Question};
+use simulator::world::{Company, Question};
 use simulator::{Service, Simulation, World};
 
 use crate::customers::{all_settled, question_id, record, settled, with_customers};
@@ -171,9 +166,80 @@ async fn a_record_that_is_gone_or_appeared_since_is_named() {
     });
     assert_eq!(records_changed(&appeared.await), changed("GAMMA", "record 9 appeared"));
     let moved = refused(|simulation| simulation.change(|world| world.connectwise.records[1].company = 13));
-    let expected = [("BETA", "record 2 is no longer there"), ("GAMMA", "record 2 appeared")];
+    let expected = [
+        ("BETA", "record-at-other-company: the record of organization 102 belongs to company 13"),
+        (
+            "GAMMA",
+            "record-of-other-organization: record 2 at this company names another organization than 103",
+        ),
+    ];
     let expected: Vec<_> = expected.map(|(psa_id, what)| (psa_id.to_owned(), what.to_owned())).into();
     assert_eq!(records_changed(&moved.await), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_company_that_is_another_one_by_now_is_named() {
+    let renamed = refused(|simulation| {
+        simulation.change(|world| {
+            let companies = &mut world.connectwise.companies;
+            companies[2].identifier = "GAMMA-OLD".to_owned();
+            let company = Company { id: 99, identifier: "GAMMA".to_owned(), ..companies[2].clone() };
+            companies.push(company);
+        });
+    });
+    let expected = changed("GAMMA", "the company is number 99 by now, and not 13");
+    assert_eq!(records_changed(&renamed.await), expected);
+    let deleted =
+        refused(|simulation| simulation.change(|world| world.connectwise.companies[2].deleted = true));
+    let (psa_id, what) = records_changed(&deleted.await).remove(0);
+    assert!(psa_id == "GAMMA" && what.starts_with("company-not-found: "), "{what}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_was_added_since_may_leave_another_one_alone() {
+    let twice = refused(|simulation| {
+        simulation.change(|world| {
+            let mut line = world.mapping[2].clone();
+            line.org_id = 777;
+            world.mapping.push(line);
+        });
+    });
+    let (psa_id, what) = records_changed(&twice.await).remove(0);
+    assert!(psa_id == "GAMMA" && what.starts_with("company-mapped-twice: "), "{what}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_elsewhere_and_a_second_one_here_are_noticed() {
+    let about = |organization: &str| [(FieldId::OrganizationId, json!(organization))];
+    let elsewhere = refused(|simulation| {
+        simulation.change(|world| {
+            let company = Company { id: 50, identifier: "OTHER".to_owned(), ..Company::default() };
+            world.connectwise.companies.push(company);
+            world.connectwise.records.push(record(9, 50, &about("103")));
+        });
+    });
+    let (psa_id, what) = records_changed(&elsewhere.await).remove(0);
+    assert!(psa_id == "GAMMA" && what.starts_with("record-at-other-company: "), "{what}");
+    let second = refused(|simulation| {
+        simulation.change(|world| world.connectwise.records.push(record(9, 12, &about("102"))));
+    });
+    let (psa_id, what) = records_changed(&second.await).remove(0);
+    assert!(psa_id == "BETA" && what.starts_with("duplicate-records: "), "{what}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_question_that_came_since_leaves_every_record_alone() {
+    let password = Question {
+        id: 4999,
+        question: "Wi-Fi".to_owned(),
+        field_type: "Password".to_owned(),
+        ..Question::default()
+    };
+    let objections =
+        refused(|simulation| simulation.change(|world| world.connectwise.types[0].questions.push(password)));
+    let changed = records_changed(&objections.await);
+    assert!(changed.iter().all(|(_, what)| what.starts_with("password-question: ")), "{changed:?}");
+    assert_eq!(changed.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -319,7 +385,7 @@ async fn an_objection_reads_as_a_person_needs_it() {
     let error = night.apply(&saved, &[]).await.unwrap_err();
     let expected = "the plan is not carried out; records changed since: ACME (record 1: Seats)";
     assert_eq!(error.to_string(), expected);
-    assert!(error.hint().contains("psasync plan --out"), "{}", error.hint());
+    assert!(error.hint().contains("make a new plan"), "{}", error.hint());
 }
 
 // Guards and approvals
@@ -357,7 +423,8 @@ async fn an_approval_that_a_plan_rests_on_must_still_wait() {
     let withdraw = psasync::run::Approval::Withdraw;
     night.try_approve_next(withdraw, Rule::MaxZeroedPercent, &[]).await.unwrap();
     let gone = objections(night.apply(&saved, &[]).await);
-    assert_eq!(gone, [Objection::ApprovalGone(Rule::MaxZeroedPercent)]);
+    let [Objection::ApprovalGone(waiver)] = &gone[..] else { panic!("{gone:?}") };
+    assert_eq!((waiver.rule, &waiver.company), (Rule::MaxZeroedPercent, &None));
     night.approve_next(Rule::MaxZeroedPercent, &[]).await;
     assert_eq!(night.apply(&saved, &[]).await.unwrap().exit(), Exit::Done);
     assert_eq!(night.run_history().await.waiting, [], "it is used up");
@@ -375,237 +442,58 @@ async fn records_that_were_missing_when_the_plan_was_made_refuse_it_still() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn records_that_are_gone_for_good_are_settled_by_a_plan_that_is_applied() {
+    let night = Night::of(all_settled(&["ACME", "BETA", "DELTA", "EPSILON", "GAMMA", "ZETA"])).remembering();
+    night.sync().await;
+    night.simulation.change(|world| world.connectwise.records.drain(..5).count());
+    let saved = night.save().await;
+    let report = night.apply(&saved, &[Rule::MaxMissingRecordsPercent]).await.unwrap();
+    assert_eq!(report.counts()[&Bucket::Created], 5);
+    assert_eq!(night.sync().await.exit(), Exit::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_digest_tells_what_let_the_plan_pass_and_what_new_records_get() {
+    let digest = |saved: &SavedPlan| saved.digest().to_string();
+    let night = Night::of(fallen());
+    let refused = night.save().await;
+    let night = night.approve(Rule::MaxZeroedPercent);
+    assert_ne!(digest(&night.save().await), digest(&refused));
+    let night = Night::of(with_customers(&["ACME"]));
+    let active = night.save().await;
+    let night = night.set("record.status", "Inactive");
+    assert_ne!(digest(&night.save().await), digest(&active));
+    let night = night.set("record.status", "Active");
+    assert_eq!(digest(&night.save().await), digest(&active));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_a_plan_does_not_need_is_none_that_it_rests_on() {
+    let night = Night::of(settled()).remembering();
+    night.approve_next(Rule::MaxCreates, &[]).await;
+    let saved = night.save().await;
+    assert_eq!(saved.plan.waivers.iter().count(), 0);
+    let withdraw = psasync::run::Approval::Withdraw;
+    night.try_approve_next(withdraw, Rule::MaxCreates, &[]).await.unwrap();
+    night.apply(&saved, &[]).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_writes_a_company_twice_is_none_of_psasyncs() {
+    let mut saved = Night::of(with_customers(&["ACME", "BETA"])).save().await;
+    saved.plan.lines.push(saved.plan.lines[0].clone());
+    let text = saved.to_text();
+    assert!(matches!(SavedPlan::from_text(&text), Err(SavedPlanError::Unreadable(_))));
+    saved.plan.lines.pop();
+    let change = saved.plan.lines[0].fields[0].clone();
+    saved.plan.lines[0].fields.push(change);
+    assert!(matches!(SavedPlan::from_text(&saved.to_text()), Err(SavedPlanError::Unreadable(_))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn applying_takes_the_lease() {
     let night = Night::of(settled()).remembering();
     let saved = night.save().await;
     let _lease = night.take_lease().await;
     assert_eq!(night.apply(&saved, &[]).await.unwrap_err().exit(), Exit::Leased);
-}
-
-// The file
-
-fn text() -> impl Strategy<Value = String> {
-    prop_oneof![Just(String::new()), "\\PC{0,12}", "[0-9]{1,6}(\\.0)?", Just("None".to_owned())]
-}
-
-fn psa_id() -> impl Strategy<Value = PsaId> {
-    "\\PC{1,8}".prop_filter_map("an identifier that can be seen", |text| PsaId::new(&text))
-}
-
-fn time() -> impl Strategy<Value = DateTime<Utc>> {
-    (0i64..4_000_000_000, 0u32..1_000_000_000)
-        .prop_filter_map("a time", |(s, ns)| DateTime::from_timestamp(s, ns))
-}
-
-fn window() -> impl Strategy<Value = Window> {
-    (time(), 1i64..400).prop_filter_map("a span", |(from, days)| {
-        Window::between(from.date_naive(), (from + TimeDelta::days(days)).date_naive())
-    })
-}
-
-fn field() -> impl Strategy<Value = FieldId> {
-    prop::sample::select(FieldId::all().collect::<Vec<_>>())
-}
-
-fn finding() -> impl Strategy<Value = Finding> {
-    (prop::sample::select(Reason::ALL), text(), text())
-        .prop_map(|(reason, subject, sentence)| Finding::new(reason, subject, sentence))
-}
-
-fn change() -> impl Strategy<Value = FieldChange> {
-    let new = prop_oneof![
-        any::<u64>().prop_map(Answer::Number),
-        text().prop_map(Answer::Text),
-        Just(Answer::Nothing)
-    ];
-    (field(), text(), new).prop_map(|(field, old, new)| FieldChange { field, old: Stored::new(&old), new })
-}
-
-fn destination() -> impl Strategy<Value = Destination> {
-    let expected = prop::collection::vec(text(), 16);
-    (any::<u64>(), expected, any::<bool>(), prop::option::of(window())).prop_map(
-        |(company, expected, sets_device_identifier, window)| {
-            let mut expected = expected.iter();
-            Destination {
-                company_id: CompanyId(company),
-                expected: FieldMap::from_fn(|_| {
-                    expected.next().map_or(Stored::EMPTY, |text| Stored::new(text))
-                }),
-                sets_device_identifier,
-                window,
-            }
-        },
-    )
-}
-
-fn mapping_line() -> impl Strategy<Value = MappingLine> {
-    let state = prop::sample::select(&LineState::ALL[..]);
-    let accept = prop::collection::vec(prop::sample::select(Reason::ALL), 0..3);
-    let said = (prop::option::of(text()), prop::option::of(any::<u64>()), prop::option::of(text()));
-    (any::<u64>(), psa_id(), state, accept, said).prop_map(|(id, psa_id, state, accept, said)| {
-        let (package, seats, name) = said;
-        MappingLine {
-            state,
-            accept,
-            package,
-            seats,
-            name,
-            ..MappingLine::new(Source::Umbrella, OrgId(id), psa_id)
-        }
-    })
-}
-
-fn line_plan() -> impl Strategy<Value = LinePlan> {
-    let action = prop_oneof![
-        Just(Action::Create),
-        any::<u64>().prop_map(|id| Action::Update(RecordId(id))),
-        any::<u64>().prop_map(|id| Action::Touch(RecordId(id))),
-        Just(Action::Leave)
-    ];
-    let fields = prop::collection::vec(change(), 0..4);
-    let findings = prop::collection::vec(finding(), 0..3);
-    let falls = prop::sample::subsequence(Group::ALL.to_vec(), 0..=4);
-    (mapping_line(), action, destination(), fields, findings, falls).prop_map(
-        |(line, action, destination, fields, findings, falls)| LinePlan {
-            line,
-            destination: (action != Action::Leave).then_some(destination),
-            action,
-            fields,
-            findings,
-            falls,
-        },
-    )
-}
-
-fn plan() -> impl Strategy<Value = Plan> {
-    let work = prop_oneof![Just(Work::Night), window().prop_map(Work::Backfill)];
-    let setup = prop::collection::vec(
-        prop_oneof![
-            text().prop_map(|name| SetupChange::CreateType { name }),
-            field().prop_map(SetupChange::CreateQuestion)
-        ],
-        0..3,
-    );
-    let lines = prop::collection::vec(line_plan(), 0..4);
-    let roll_call = (any::<usize>(), prop::collection::vec(psa_id(), 0..3));
-    (time(), work, setup, lines, prop::collection::vec(finding(), 0..3), roll_call).prop_map(
-        |(scheduled, work, setup, lines, findings, (known, missing))| Plan {
-            scheduled,
-            work,
-            setup,
-            lines,
-            findings,
-            roll_call: RollCall { known, missing },
-        },
-    )
-}
-
-fn saved() -> impl Strategy<Value = SavedPlan> {
-    let rule = prop::sample::select(&Rule::ALL[..]);
-    let waiver = (rule, prop::option::of(psa_id()), prop::option::of(time()))
-        .prop_map(|(rule, company, waiting_since)| Waiver { rule, company, waiting_since });
-    let belonging = (text(), text(), text(), text()).prop_map(|(version, tenant, type_name, record_name)| {
-        Belonging { version, tenant, type_name, record_name }
-    });
-    let status = prop::option::of(any::<u64>().prop_map(StatusId));
-    (time(), belonging, status, prop::collection::vec(waiver, 0..3), plan()).prop_map(
-        |(made_at, belonging, status, waivers, plan)| SavedPlan {
-            made_at,
-            belonging,
-            status,
-            waivers: waivers.into_iter().collect(),
-            plan,
-        },
-    )
-}
-
-/// Every value of a document that holds no other.
-fn leaves(value: &mut Value) -> Vec<&mut Value> {
-    match value {
-        Value::Array(items) => items.iter_mut().flat_map(leaves).collect(),
-        Value::Object(members) => members.values_mut().flat_map(leaves).collect(),
-        leaf => vec![leaf],
-    }
-}
-
-fn other(value: &Value) -> Value {
-    match value {
-        Value::Null => json!(1),
-        Value::Bool(flag) => json!(!flag),
-        Value::Number(number) => json!(number.as_u64().unwrap_or_default() ^ 1),
-        Value::String(text) => json!(format!("{text}x")),
-        Value::Array(_) | Value::Object(_) => Value::Null,
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
-
-    #[test]
-    fn a_plan_is_read_as_it_was_saved(saved in saved()) {
-        prop_assert_eq!(&SavedPlan::from_text(&saved.to_text()).unwrap(), &saved);
-    }
-
-    #[test]
-    fn a_layout_of_another_tool_does_no_harm(saved in saved()) {
-        let value: Value = serde_json::from_str(&saved.to_text()).unwrap();
-        prop_assert_eq!(&SavedPlan::from_text(&value.to_string()).unwrap(), &saved);
-    }
-
-    #[test]
-    fn a_plan_of_which_anything_was_changed_is_refused(saved in saved(), which in any::<prop::sample::Index>()) {
-        let mut value: Value = serde_json::from_str(&saved.to_text()).unwrap();
-        let mut leaves = leaves(&mut value);
-        let leaf = which.get_mut(&mut leaves);
-        **leaf = other(leaf);
-        prop_assert!(SavedPlan::from_text(&value.to_string()).is_err());
-    }
-
-    #[test]
-    fn a_plan_that_was_cut_is_refused(saved in saved(), which in any::<prop::sample::Index>()) {
-        let text = saved.to_text();
-        let cut: String = text.chars().take(which.index(text.trim_end().chars().count())).collect();
-        prop_assert!(matches!(SavedPlan::from_text(&cut), Err(SavedPlanError::Unreadable(_))));
-    }
-
-    #[test]
-    fn what_is_no_plan_is_refused(text in "\\PC{0,200}") {
-        prop_assert!(matches!(SavedPlan::from_text(&text), Err(SavedPlanError::Unreadable(_))));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn lines_that_are_taken_out_or_doubled_are_noticed() {
-    let text = demo().save().await.to_text();
-    for member in ["companies", "findings", "setup"] {
-        let mut value: Value = serde_json::from_str(&text).unwrap();
-        let rows = value[member].as_array_mut().unwrap();
-        let last = rows.pop().unwrap();
-        assert_eq!(SavedPlan::from_text(&value.to_string()), Err(SavedPlanError::Tampered), "{member}");
-        let rows = value[member].as_array_mut().unwrap();
-        rows.extend([last.clone(), last]);
-        assert_eq!(SavedPlan::from_text(&value.to_string()), Err(SavedPlanError::Tampered), "{member}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_file_of_another_format_says_so() {
-    let text = Night::of(settled()).save().await.to_text();
-    let newer = text.replacen("\"format_version\": 1", "\"format_version\": 2", 1);
-    let error = SavedPlan::from_text(&newer).unwrap_err();
-    assert_eq!(error, SavedPlanError::OtherFormat { found: 2, known: 1 });
-    let report = r#"{"format_version": 1, "kind": "plan"}"#;
-    assert!(matches!(SavedPlan::from_text(report), Err(SavedPlanError::Unreadable(_))));
-}
-
-#[tokio::test(start_paused = true)]
-async fn foreign_answers_are_in_no_saved_plan() {
-    let mut world = settled();
-    let foreign = Question { id: 4901, question: "Door code".into(), ..Question::default() };
-    world.connectwise.types[0].questions.push(foreign);
-    let answer = simulator::world::Answer { id: 0, question: 4901, value: json!("1234-secret") };
-    let record: &mut Configuration = &mut world.connectwise.records[0];
-    record.answers.push(answer);
-    let text = Night::of(world).save().await.to_text();
-    assert!(!text.contains("1234-secret") && !text.contains("Door code"));
 }

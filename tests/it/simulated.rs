@@ -347,13 +347,17 @@ impl Night {
 
     fn run(&self) -> Run {
         let now = self.simulation.now();
+        let companies = match &self.scope {
+            Scope::Fleet => Vec::new(),
+            Scope::Companies(keys) => keys.iter().cloned().collect(),
+        };
         let job = Job {
             work: self.work,
             scheduled: self.scheduled.unwrap_or(now),
             scope: self.scope.clone(),
             waivers: self.waivers.clone(),
             refresh_month: self.refresh_month,
-            invocation: Invocation { companies: self.scope.companies(), ..Invocation::default() },
+            invocation: Invocation { companies, ..Invocation::default() },
         };
         self.operator.run(&self.network, now, &self.stop, job)
     }

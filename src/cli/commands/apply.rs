@@ -3,15 +3,18 @@
 use std::path::Path;
 
 use super::sync;
-use crate::cli::args::ApplyArgs;
+use crate::cli::args::{ApplyArgs, Format};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::{files, printer};
 use crate::domain::waiver::Rule;
 use crate::plan::saved::SavedPlan;
-use crate::run::{ApplyOrder, Exit, apply_saved};
+use crate::render::json::v1;
+use crate::render::text;
+use crate::run::{ApplyOrder, Exit, RunError, SavedFile, apply_saved};
 
-/// More than the largest plan of the largest provider.
-const PLAN_BYTES_MAX: u64 = 1 << 30;
+/// Several times the largest plan of the largest provider.
+const PLAN_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Fewer characters of a digest identify nothing.
 const DIGEST_CHARS_MIN: usize = 8;
 
@@ -20,12 +23,24 @@ pub(in crate::cli) async fn run(context: &Context, args: &ApplyArgs) -> Result<E
     let saved = read(&args.plan)?;
     check_digest(&saved, args.digest.as_deref())?;
     let ready = context.ready()?;
+    let file = SavedFile { path: args.plan.display().to_string(), digest: args.digest.clone() };
     let order = ApplyOrder {
         approved: args.approve.clone(),
-        invocation: ready.invocation_of_saved(args.plan.display().to_string()),
+        invocation: ready.invocation_of_saved(file, &args.approve),
     };
-    let applied = apply_saved(&ready.services, &ready.surroundings(), saved, order).await;
-    sync::show(&ready, applied.map_err(|error| ready.failure(error))?, args.format)
+    let digest = saved.digest();
+    match apply_saved(&ready.services, &ready.surroundings(), saved, order).await {
+        Ok(report) => sync::show(&ready, report, args.format),
+        Err(RunError::PlanRefused(objections)) => {
+            // The sentence on stderr names some of the records, the result all of them.
+            printer::result(&match args.format {
+                Format::Text => text::objections(&objections),
+                Format::Json => v1::objections(&objections, digest),
+            })?;
+            Err(RunError::PlanRefused(objections).into())
+        }
+        Err(error) => Err(ready.failure(error)),
+    }
 }
 
 /// What is in a plan is decided when it is made.
@@ -49,12 +64,7 @@ fn read(path: &Path) -> Result<SavedPlan, Failure> {
             "`psasync plan --out FILE` makes one",
         )
     };
-    let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
-    if size > PLAN_BYTES_MAX {
-        return Err(unreadable(format!("it has {size} bytes, and a plan has at most {PLAN_BYTES_MAX}")));
-    }
-    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text = files::read_text(path, PLAN_BYTES_MAX).map_err(|error| unreadable(error.to_string()))?;
     SavedPlan::from_text(&text).map_err(|error| {
         let hint = "nothing was written; make a new plan with `psasync plan --out FILE` and have it reviewed";
         Failure::new(Exit::Refused, format!("the plan {shown} is not carried out; {error}"), hint)

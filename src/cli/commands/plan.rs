@@ -10,7 +10,7 @@ use crate::domain::work::Work;
 use crate::plan::guard::Refusal;
 use crate::render::markdown::{self, Detail};
 use crate::render::{json, text};
-use crate::run::{Exit, Invocation, Job, Planned, plan, saved_plan};
+use crate::run::{Exit, Invocation, Job, Planned, SavedFile, plan, saved_plan};
 
 pub(in crate::cli) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
     let ready = context.ready()?;
@@ -44,7 +44,12 @@ impl Showing<'_> {
         if let Some(path) = self.out {
             let saved = saved_plan(&ready.config, &planned, ready.clock.now());
             files::write_private(path, &saved.to_text())?;
-            planned.invocation.saved_plan = Some(path.display().to_string());
+            let path = path.display().to_string();
+            // What it was let pass is in the plan.
+            planned.invocation.approved.retain(|rule| {
+                rule.judges_the_plan() && !planned.plan.waivers.iter().any(|waiver| waiver.rule == *rule)
+            });
+            planned.invocation.saved_plan = Some(SavedFile { path, digest: None });
         }
         let exit = planned.exit(self.detailed_exit_code);
         printer::result(&match self.format {

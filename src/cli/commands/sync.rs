@@ -8,12 +8,13 @@ use crate::cli::failure::Failure;
 use crate::cli::printer;
 use crate::domain::work::Work;
 use crate::render::{json, text};
-use crate::run::{Exit, Job, Report, sync};
+use crate::run::{Exit, Invocation, Job, Report, sync};
 
 pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Exit, Failure> {
     let ready = context.ready()?;
     let job = ready.job(&args.scope, ready.clock.now())?;
-    let job = Job { refresh_month: args.refresh_month, ..job };
+    let invocation = Invocation { refresh_month: args.refresh_month, ..job.invocation.clone() };
+    let job = Job { refresh_month: args.refresh_month, invocation, ..job };
     if args.dry_run {
         return Showing::of(args.format).show(&ready, &job).await;
     }

@@ -1,6 +1,6 @@
 //! The file of a saved plan: JSON, sealed by a digest over everything in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::domain::mapping::{LineState, MappingLine, Source};
 use crate::domain::waiver::{Rule, Waiver};
 use crate::domain::window::Window;
 use crate::domain::work::Work;
-use crate::plan::{Action, Destination, FieldChange, LinePlan, Plan, RollCall, SetupChange};
+use crate::plan::{Action, Destination, FieldChange, LinePlan, NewRecords, Plan, RollCall, SetupChange};
 
 const FORMAT: &str = "psasync-plan";
 const FORMAT_VERSION: u32 = 1;
@@ -29,6 +29,7 @@ struct Document {
     made_at: DateTime<Utc>,
     tenant: String,
     type_name: String,
+    made_for: Vec<String>,
     record_name: String,
     status_id: Option<u64>,
     scheduled: DateTime<Utc>,
@@ -37,8 +38,6 @@ struct Document {
     setup: Vec<Setup>,
     companies: Vec<Line>,
     findings: Vec<FindingRow>,
-    known_records: usize,
-    missing_records: Vec<String>,
     /// What identifies the changes, as every rendering of the plan shows it.
     digest: String,
     /// SHA-256 over all the rest.
@@ -144,7 +143,32 @@ pub(super) fn read(text: &str) -> Result<SavedPlan, SavedPlanError> {
     let digest = std::mem::take(&mut document.digest);
     let saved =
         saved(document).ok_or_else(|| SavedPlanError::Unreadable("an entry has no meaning".to_owned()))?;
-    if saved.digest().to_string() == digest { Ok(saved) } else { Err(SavedPlanError::Tampered) }
+    if saved.digest().to_string() != digest {
+        return Err(SavedPlanError::Tampered);
+    }
+    match contradiction(&saved.plan) {
+        None => Ok(saved),
+        Some(what) => Err(SavedPlanError::Unreadable(what.to_owned())),
+    }
+}
+
+/// What no plan that psasync makes contains, whoever sealed it.
+fn contradiction(plan: &Plan) -> Option<&'static str> {
+    let (mut companies, mut organizations) = (BTreeSet::new(), BTreeSet::new());
+    let writes = plan.lines.iter().filter(|line| line.action != Action::Leave);
+    for line in writes {
+        let mut fields = BTreeSet::new();
+        let destination = line.destination.as_ref()?;
+        if !companies.insert(destination.company_id) || !organizations.insert(line.line.external_id) {
+            return Some("it writes a company or an organization twice");
+        }
+        let is_once =
+            |change: &FieldChange| change.field != FieldId::LastUpdated && fields.insert(change.field);
+        if !line.fields.iter().all(is_once) {
+            return Some("it writes a field twice, or its time stamp");
+        }
+    }
+    None
 }
 
 fn text(document: &Document) -> String {
@@ -158,8 +182,8 @@ fn seal(unsealed: &Document) -> String {
 }
 
 fn document(saved: &SavedPlan) -> Document {
-    let SavedPlan { made_at, belonging, status, waivers, plan } = saved;
-    let Plan { scheduled, work, setup, lines, findings, roll_call } = plan;
+    let SavedPlan { made_at, belonging, companies, plan } = saved;
+    let Plan { scheduled, work, setup, lines, findings, new_records, waivers, roll_call: _ } = plan;
     Document {
         format: FORMAT.to_owned(),
         format_version: FORMAT_VERSION,
@@ -167,16 +191,15 @@ fn document(saved: &SavedPlan) -> Document {
         made_at: *made_at,
         tenant: belonging.tenant.clone(),
         type_name: belonging.type_name.clone(),
-        record_name: belonging.record_name.clone(),
-        status_id: status.map(|status| status.0),
+        made_for: companies.clone(),
+        record_name: new_records.name.clone(),
+        status_id: new_records.status.map(|status| status.0),
         scheduled: *scheduled,
         backfill: work.window().map(span),
         approvals: waivers.iter().map(approval).collect(),
         setup: setup.iter().map(setup_row).collect(),
         companies: lines.iter().map(line).collect(),
         findings: findings.iter().map(finding).collect(),
-        known_records: roll_call.known,
-        missing_records: roll_call.missing.iter().map(PsaId::to_string).collect(),
         digest: plan.digest().to_string(),
         seal: String::new(),
     }
@@ -269,10 +292,9 @@ fn saved(document: Document) -> Option<SavedPlan> {
         setup: all(document.setup, setup_change)?,
         lines: all(document.companies, line_plan)?,
         findings: all(document.findings, finding_of)?,
-        roll_call: RollCall {
-            known: document.known_records,
-            missing: all(document.missing_records, |psa_id| PsaId::new(&psa_id))?,
-        },
+        new_records: NewRecords { name: document.record_name, status: document.status_id.map(StatusId) },
+        waivers: all(document.approvals, waiver)?.into_iter().collect(),
+        roll_call: RollCall::default(),
     };
     Some(SavedPlan {
         made_at: document.made_at,
@@ -280,10 +302,8 @@ fn saved(document: Document) -> Option<SavedPlan> {
             version: document.version,
             tenant: document.tenant,
             type_name: document.type_name,
-            record_name: document.record_name,
         },
-        status: document.status_id.map(StatusId),
-        waivers: all(document.approvals, waiver)?.into_iter().collect(),
+        companies: document.made_for,
         plan,
     })
 }

@@ -5,7 +5,7 @@
 
 mod document;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,12 +14,10 @@ use thiserror::Error;
 use super::{Action, LinePlan, Plan, PlanDigest, SetupChange};
 use crate::domain::field::FieldId;
 use crate::domain::ids::{CompanyId, PsaId, StatusId};
-use crate::domain::mapping::Mapping;
 use crate::domain::question::{QuestionMap, QuestionMatch};
-use crate::domain::record::Record;
-use crate::domain::waiver::{Rule, Waiver, Waivers};
-use crate::domain::window::{InitialWindow, Window};
+use crate::domain::waiver::Waiver;
 use crate::domain::work::Work;
+use crate::resolve::{ResolvedLine, Target};
 
 /// How long a plan may wait to be carried out.
 pub const PLAN_AGE_MAX: TimeDelta = TimeDelta::hours(24);
@@ -35,8 +33,6 @@ pub struct Belonging {
     pub tenant: String,
     /// The name of the configuration type. Configuration: `record.type_name`.
     pub type_name: String,
-    /// The name of new records. Configuration: `record.name`.
-    pub record_name: String,
 }
 
 /// A plan with everything that carrying it out needs.
@@ -46,11 +42,9 @@ pub struct SavedPlan {
     pub made_at: DateTime<Utc>,
     /// Where it belongs.
     pub belonging: Belonging,
-    /// The status that new records get.
-    pub status: Option<StatusId>,
-    /// Rules that it was allowed to pass when it was made.
-    pub waivers: Waivers,
-    /// The plan.
+    /// Which companies it was made for; none for all.
+    pub companies: Vec<String>,
+    /// The plan. Which known records were missing when it was made is not kept: that is found out again.
     pub plan: Plan,
 }
 
@@ -93,12 +87,12 @@ pub enum Objection {
     /// The mapping says otherwise by now.
     MappingChanged(Vec<PsaId>),
     /// An approval that it rests on was withdrawn, lapsed, or used by another run.
-    ApprovalGone(Rule),
+    ApprovalGone(Waiver),
     /// Its records cover another window by now.
     WindowPassed(Vec<PsaId>),
     /// The configuration type, a question or the status of new records is not what it was.
     SetupChanged(Vec<String>),
-    /// Records are not what they were.
+    /// Companies or their records are not what they were.
     RecordsChanged(Vec<(PsaId, String)>),
 }
 
@@ -107,10 +101,10 @@ pub enum Objection {
 pub struct Here<'a> {
     /// Where plans belong here.
     pub belonging: &'a Belonging,
+    /// The name of new records. Configuration: `record.name`.
+    pub record_name: &'a String,
     /// Whether the type and its questions may be created. Configuration: `record.manage_type`.
     pub manage_type: bool,
-    /// The operator's list.
-    pub mapping: &'a Mapping,
     /// The time.
     pub now: DateTime<Utc>,
 }
@@ -124,12 +118,8 @@ pub struct Live<'a> {
     pub questions: &'a QuestionMap,
     /// The status that new records would get.
     pub status: Option<StatusId>,
-    /// The records at the companies that the plan writes.
-    pub records: &'a [Record],
-    /// What new records cover at first.
-    pub initial_window: InitialWindow,
-    /// The time.
-    pub now: DateTime<Utc>,
+    /// The lines of the mapping, resolved anew.
+    pub lines: &'a [ResolvedLine],
 }
 
 impl SavedPlan {
@@ -153,19 +143,6 @@ impl SavedPlan {
         self.plan.digest()
     }
 
-    /// The companies that it writes, each once.
-    #[must_use]
-    pub fn companies(&self) -> Vec<CompanyId> {
-        let companies: BTreeSet<_> = self.writes().map(|(_, company)| company).collect();
-        companies.into_iter().collect()
-    }
-
-    /// Whether it creates records.
-    #[must_use]
-    pub fn creates_records(&self) -> bool {
-        self.plan.lines.iter().any(|line| line.action == Action::Create)
-    }
-
     fn writes(&self) -> impl Iterator<Item = (&LinePlan, CompanyId)> {
         let writes = self.plan.lines.iter().filter(|line| line.action != Action::Leave);
         writes.filter_map(|line| Some((line, line.destination.as_ref()?.company_id)))
@@ -174,12 +151,12 @@ impl SavedPlan {
     /// What speaks against it before anything is read.
     #[must_use]
     pub fn objections_here(&self, here: &Here<'_>) -> Vec<Objection> {
-        let Belonging { version, tenant, type_name, record_name } = &self.belonging;
+        let Belonging { version, tenant, type_name } = &self.belonging;
         let compared = [
             ("version of psasync", version, &here.belonging.version),
             ("ConnectWise", tenant, &here.belonging.tenant),
             ("`record.type_name`", type_name, &here.belonging.type_name),
-            ("`record.name`", record_name, &here.belonging.record_name),
+            ("`record.name`", &self.plan.new_records.name, here.record_name),
         ];
         let foreign = compared.into_iter().filter(|(_, made_with, here)| made_with != here);
         let mut objections: Vec<_> = foreign
@@ -193,9 +170,6 @@ impl SavedPlan {
         if age > PLAN_AGE_MAX || age < -CLOCKS_APART_MAX {
             objections.push(Objection::Stale { made_at: self.made_at });
         }
-        let is_gone = |line: &&LinePlan| !here.mapping.lines.contains(&line.line);
-        let gone = companies(self.plan.lines.iter().filter(is_gone));
-        objections.extend((!gone.is_empty()).then_some(Objection::MappingChanged(gone)));
         if !here.manage_type && !self.plan.setup.is_empty() {
             let what = "it creates the type or questions, and `record.manage_type` is false";
             objections.push(Objection::SetupChanged(vec![what.to_owned()]));
@@ -203,53 +177,37 @@ impl SavedPlan {
         objections
     }
 
-    /// The approvals that it rests on and that no longer wait for a run.
-    #[must_use]
-    pub fn objections_of_approvals(&self, waiting: &[Waiver]) -> Vec<Objection> {
-        let rests_on = self.waivers.iter().filter(|waiver| waiver.waiting_since.is_some());
-        let key = |waiver: &Waiver| (waiver.rule, waiver.company.as_ref().map(PsaId::key));
-        let gone = rests_on.filter(|waiver| !waiting.iter().any(|waits| key(waits) == key(waiver)));
-        gone.map(|waiver| Objection::ApprovalGone(waiver.rule)).collect()
-    }
-
-    /// What speaks against it by what ConnectWise has now.
+    /// What speaks against it by what ConnectWise and the mapping have now: each line that is written must lead to the same company, the
+    /// same record and the same window as when the plan was made, and the record must say what it said.
     #[must_use]
     pub fn objections_live(&self, live: &Live<'_>) -> Vec<Objection> {
-        let mut at_company = BTreeMap::<CompanyId, Vec<&Record>>::new();
-        for record in live.records {
-            at_company.entry(record.company_id).or_default().push(record);
+        let (mut unmapped, mut passed, mut changed) = (Vec::new(), Vec::new(), Vec::new());
+        for (line, company) in self.writes() {
+            let psa_id = || line.line.psa_id.clone();
+            match live.lines.iter().find(|resolved| resolved.line == line.line) {
+                None => unmapped.push(psa_id()),
+                Some(resolved) => match change(line, company, resolved) {
+                    Some(what) => changed.push((psa_id(), what)),
+                    None if self.has_passed(line, resolved) => passed.push(psa_id()),
+                    None => {}
+                },
+            }
         }
-        let at = |company| at_company.get(&company).map(Vec::as_slice).unwrap_or_default();
-        let changed: Vec<_> = self
-            .writes()
-            .filter_map(|(line, company)| Some((line.line.psa_id.clone(), change(line, at(company))?)))
-            .collect();
-        let passed = self.writes().filter(|(line, company)| self.has_passed(line, at(*company), live));
-        let passed = companies(passed.map(|(line, _)| line));
         let setup = self.setup_changed(live);
-        let mut objections = Vec::new();
-        objections.extend((!setup.is_empty()).then_some(Objection::SetupChanged(setup)));
-        objections.extend((!passed.is_empty()).then_some(Objection::WindowPassed(passed)));
-        objections.extend((!changed.is_empty()).then_some(Objection::RecordsChanged(changed)));
-        objections
+        let objections = [
+            (!setup.is_empty()).then_some(Objection::SetupChanged(setup)),
+            (!unmapped.is_empty()).then_some(Objection::MappingChanged(unmapped)),
+            (!passed.is_empty()).then_some(Objection::WindowPassed(passed)),
+            (!changed.is_empty()).then_some(Objection::RecordsChanged(changed)),
+        ];
+        objections.into_iter().flatten().collect()
     }
 
     /// Whether a nightly run would write another window into the record by now.
-    fn has_passed(&self, line: &LinePlan, at_company: &[&Record], live: &Live<'_>) -> bool {
+    fn has_passed(&self, line: &LinePlan, resolved: &ResolvedLine) -> bool {
         let planned = line.destination.as_ref().and_then(|destination| destination.window);
-        let (Work::Night, Some(planned)) = (self.plan.work, planned) else { return false };
-        let created = match line.action {
-            Action::Create | Action::Leave => None,
-            Action::Update(id) | Action::Touch(id) => {
-                let record = at_company.iter().find(|record| record.id == id);
-                match record.and_then(|record| record.created_at) {
-                    Some(created) => Some(created),
-                    // A record that is gone is named as changed.
-                    None => return false,
-                }
-            }
-        };
-        Window::for_record(created, live.now, live.initial_window) != planned
+        let regular = resolved.target.as_ref().and_then(|target| target.window);
+        self.plan.work == Work::Night && planned != regular
     }
 
     /// What of the type is not as planned. Where the type itself came or went, its questions say nothing more.
@@ -270,67 +228,110 @@ impl SavedPlan {
         };
         let questions = FieldId::all().filter(|field| !is_as_planned(*field));
         let questions = questions.map(|field| format!("the question \"{field}\""));
-        let status = (self.creates_records() && self.status != live.status)
+        let creates = self.plan.lines.iter().any(|line| line.action == Action::Create);
+        let new_records = (creates && self.plan.new_records.status != live.status)
             .then(|| "the status of new records".to_owned());
-        questions.chain(status).collect()
+        questions.chain(new_records).collect()
     }
 }
 
-/// What changed about a record since the plan, if anything did.
-fn change(line: &LinePlan, at_company: &[&Record]) -> Option<String> {
+/// What changed about a company or its record since the plan, if anything did.
+fn change(line: &LinePlan, company: CompanyId, resolved: &ResolvedLine) -> Option<String> {
+    let Some(Target { company_id, record, .. }) = &resolved.target else {
+        let why = resolved.findings.last();
+        return Some(why.map_or_else(
+            || "left alone by now".to_owned(),
+            |why| format!("{}: {}", why.reason, why.sentence),
+        ));
+    };
+    if *company_id != company {
+        return Some(format!("the company is number {company_id} by now, and not {company}"));
+    }
     let (Action::Update(id) | Action::Touch(id)) = line.action else {
-        return at_company.first().map(|record| format!("record {} appeared", record.id));
+        return record.as_ref().map(|record| format!("record {} appeared", record.id));
     };
-    let Some(record) = at_company.iter().find(|record| record.id == id) else {
-        return Some(format!("record {id} is no longer there"));
-    };
+    let Some(record) = record else { return Some(format!("record {id} is no longer there")) };
+    if record.id != id {
+        return Some(format!("record {} is the one by now, and not {id}", record.id));
+    }
     let expected = &line.destination.as_ref()?.expected;
     let changed = FieldId::all().filter(|field| record.answers[*field] != expected[*field]);
     let names: Vec<_> = changed.map(FieldId::question).collect();
     (!names.is_empty()).then(|| format!("record {id}: {}", names.join(", ")))
 }
 
-fn companies<'a>(lines: impl Iterator<Item = &'a LinePlan>) -> Vec<PsaId> {
-    lines.map(|line| line.line.psa_id.clone()).collect()
-}
-
 /// How many companies an objection names.
 const NAMED_MAX: usize = 20;
 
-impl fmt::Display for Objection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids = |companies: &[PsaId]| named(companies.iter().map(PsaId::as_str));
+impl Objection {
+    /// What it is called in JSON.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Foreign { .. } => "foreign",
+            Self::Stale { .. } => "stale",
+            Self::MappingChanged(_) => "mapping-changed",
+            Self::ApprovalGone(_) => "approval-gone",
+            Self::WindowPassed(_) => "window-passed",
+            Self::SetupChanged(_) => "setup-changed",
+            Self::RecordsChanged(_) => "records-changed",
+        }
+    }
+
+    /// What is wrong, without what it is about.
+    #[must_use]
+    pub fn title(&self) -> String {
         match self {
             Self::Foreign { what, made_with, here } => {
-                write!(f, "foreign: it was made with another {what}, `{made_with}` and not `{here}`")
+                format!("foreign: it was made with another {what}, `{made_with}` and not `{here}`")
             }
             Self::Stale { made_at } => {
                 let made_at = made_at.format("%Y-%m-%d %H:%M UTC");
-                write!(f, "stale: it was made at {made_at}, and holds for {} hours", PLAN_AGE_MAX.num_hours())
+                format!("stale: it was made at {made_at}, and holds for {} hours", PLAN_AGE_MAX.num_hours())
             }
-            Self::MappingChanged(lines) => {
-                write!(f, "the mapping changed since at {}", ids(lines))
+            Self::MappingChanged(_) => "the mapping changed since".to_owned(),
+            Self::ApprovalGone(_) => "the approval that it rests on no longer waits".to_owned(),
+            Self::WindowPassed(_) => "its window is no longer the regular one".to_owned(),
+            Self::SetupChanged(_) => "changed since".to_owned(),
+            Self::RecordsChanged(_) => "records changed since".to_owned(),
+        }
+    }
+
+    /// What it is about, each with what changed about it where that is known.
+    #[must_use]
+    pub fn subjects(&self) -> Vec<(String, Option<&str>)> {
+        match self {
+            Self::Foreign { .. } | Self::Stale { .. } => Vec::new(),
+            Self::ApprovalGone(waiver) => vec![(waiver.to_string(), None)],
+            Self::MappingChanged(companies) | Self::WindowPassed(companies) => {
+                companies.iter().map(|company| (company.to_string(), None)).collect()
             }
-            Self::ApprovalGone(rule) => {
-                write!(f, "the approval of `{rule}` that it rests on no longer waits")
-            }
-            Self::WindowPassed(lines) => {
-                write!(f, "its window is no longer the regular one at {}", ids(lines))
-            }
-            Self::SetupChanged(what) => {
-                write!(f, "changed since: {}", named(what.iter().map(String::as_str)))
-            }
+            Self::SetupChanged(what) => what.iter().map(|what| (what.clone(), None)).collect(),
             Self::RecordsChanged(records) => {
-                let records: Vec<_> =
-                    records.iter().map(|(psa_id, what)| format!("{psa_id} ({what})")).collect();
-                write!(f, "records changed since: {}", named(records.iter().map(String::as_str)))
+                records.iter().map(|(company, what)| (company.to_string(), Some(what.as_str()))).collect()
             }
         }
     }
 }
 
-fn named<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+impl fmt::Display for Objection {
+    /// On one line, with some of what it is about.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.title())?;
+        let subjects = self.subjects();
+        if subjects.is_empty() {
+            return Ok(());
+        }
+        let shown = subjects.iter().map(|(subject, what)| match what {
+            Some(what) => format!("{subject} ({what})"),
+            None => subject.clone(),
+        });
+        write!(f, ": {}", named(shown))
+    }
+}
+
+fn named(mut names: impl ExactSizeIterator<Item = String>) -> String {
     let more = names.len().saturating_sub(NAMED_MAX);
-    let shown = names.take(NAMED_MAX).collect::<Vec<_>>().join(", ");
+    let shown = names.by_ref().take(NAMED_MAX).collect::<Vec<_>>().join(", ");
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }

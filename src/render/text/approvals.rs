@@ -20,13 +20,7 @@ pub fn approvals(waiting: &[Waiver]) -> String {
     for waiver in waiting {
         let until = waiver.waiting_since.map(|since| since + APPROVAL_LAPSES_AFTER);
         let until = until.map(|until| format!(", lapses {}", until.format("%Y-%m-%d %H:%M UTC")));
-        let _ = writeln!(out, "    {}{}", approval(waiver), until.unwrap_or_default());
+        let _ = writeln!(out, "    {}{}", waiver.to_string().yellow(), until.unwrap_or_default());
     }
     out
-}
-
-/// `max-creates for ACME`.
-pub(super) fn approval(waiver: &Waiver) -> String {
-    let company = waiver.company.as_ref().map_or("all companies", |company| company.as_str());
-    format!("{} for {company}", waiver.rule.yellow())
 }

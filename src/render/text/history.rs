@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use owo_colors::OwoColorize as _;
 
-use super::approvals::{approval, approvals};
+use super::approvals::approvals;
 use super::{heading, line, number_of, shown};
 use crate::domain::metrics::Threats;
 use crate::run::{
@@ -72,7 +72,7 @@ fn past_run(out: &mut String, PastRun { row, outcome, approvals }: &PastRun) {
             writeln!(out, "    requests: Umbrella {}, ConnectWise {}", calls(umbrella), calls(connectwise));
     }
     if !approvals.is_empty() {
-        let approvals: Vec<_> = approvals.iter().map(approval).collect();
+        let approvals: Vec<_> = approvals.iter().map(ToString::to_string).collect();
         let _ = writeln!(out, "    was allowed to pass {}", approvals.join(", "));
     }
     if let Some(problem) = &row.problem {

@@ -5,6 +5,7 @@ mod undo;
 
 mod approvals;
 mod explain;
+mod objections;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,6 +26,7 @@ use super::RETURNS;
 
 pub use approvals::approvals;
 pub use explain::explanations;
+pub use objections::objections;
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
 pub use undo::{plan as undo_plan, undo};
@@ -48,6 +50,7 @@ pub fn plan(planned: &Planned) -> String {
         line(&mut out, NOTHING_TO_DO);
     }
     findings(&mut out, plan.lines.iter().flat_map(|line| &line.findings).chain(&plan.findings));
+    passes(&mut out, plan);
     refused(&mut out, plan.work, refusals, invocation);
     line(&mut out, "");
     counts(&mut out, &plan.counts());
@@ -258,6 +261,13 @@ fn named(subjects: &[&str]) -> String {
     match subjects.len().checked_sub(SUBJECTS_SHOWN_MAX) {
         None | Some(0) => shown,
         Some(more) => format!("{shown} and {more} more"),
+    }
+}
+
+/// What a person let it pass.
+fn passes(out: &mut String, plan: &Plan) {
+    for waiver in plan.waivers.iter() {
+        let _ = writeln!(out, "May pass {}", waiver.to_string().yellow());
     }
 }
 

@@ -44,13 +44,32 @@ async fn an_approval_that_is_used_waits_no_longer_and_is_kept_with_its_run() {
     let said = Waiver { rule: Rule::MaxZeroedPercent, company: None, waiting_since: None };
     let waivers: Waivers = [used.clone(), said.clone()].into_iter().collect();
     for _ in 0..2 {
-        state.use_approvals(run_id(1), &waivers).await.unwrap();
+        state.note_approvals(run_id(1), &waivers).await.unwrap();
     }
+    assert_eq!(
+        state.reader().approvals(now).await.unwrap().len(),
+        2,
+        "a run that is not over uses nothing up"
+    );
+    state.use_up_approvals(&waivers).await.unwrap();
     let waiting = state.reader().approvals(now).await.unwrap();
     assert_eq!(waiting.len(), 1, "what a run's own command says takes nothing from the next night");
     assert_eq!(waiting[0].rule, Rule::MaxZeroedPercent);
     let by_run = state.reader().approvals_by_run().await.unwrap();
     assert_eq!(by_run[&run_id(1)], [used, said]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_was_given_anew_meanwhile_waits_for_the_next_run() {
+    let home = Home::new();
+    let state = home.open().await;
+    let (now, later) = (at(START), at(START) + chrono::TimeDelta::hours(1));
+    state.approve(Rule::MaxCreates, None, now).await.unwrap();
+    let used: Waivers = state.reader().approvals(now).await.unwrap().into_iter().collect();
+    state.approve(Rule::MaxCreates, None, later).await.unwrap();
+    state.use_up_approvals(&used).await.unwrap();
+    let waiting = state.reader().approvals(later).await.unwrap();
+    assert_eq!(waiting, [Waiver { rule: Rule::MaxCreates, company: None, waiting_since: Some(later) }]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,7 +101,7 @@ async fn a_company_that_is_forgotten_leaves_no_approval_and_no_known_record() {
     for company in [&acme, &beta] {
         state.approve(Rule::MaxCreates, Some(company), at(START)).await.unwrap();
     }
-    state.use_approvals(run_id(1), &[waiver(&acme), waiver(&beta)].into_iter().collect()).await.unwrap();
+    state.note_approvals(run_id(1), &[waiver(&acme), waiver(&beta)].into_iter().collect()).await.unwrap();
     let listed = vec![known(1, "ACME", None), known(2, "Acme of old", Some(7)), known(3, "BETA", Some(8))];
     state.keep_records("T", Vec::new(), listed).await.unwrap();
     state.forget("acme", vec![OrgId(7)]).await.unwrap();

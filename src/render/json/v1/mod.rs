@@ -3,6 +3,7 @@
 mod approvals;
 mod explain;
 mod history;
+mod objections;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ use crate::run::{self, Bootstrap, Exit, Filled, Invocation, Planned, Report};
 
 pub use approvals::approvals;
 pub use explain::explanations;
+
+pub use objections::objections;
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
 pub use undo::{undo, undo_plan};
@@ -46,6 +49,8 @@ struct Document<'a> {
     setup: Vec<Setup<'a>>,
     companies: Vec<Company<'a>>,
     findings: Vec<FindingRow<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    approvals: Vec<approvals::Approval<'a>>,
     refusals: Vec<RefusalRow<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approve_with: Option<String>,
@@ -328,6 +333,7 @@ fn document<'a>(
         setup: plan.setup.iter().map(setup).collect(),
         companies,
         findings: plan.findings.iter().map(finding).collect(),
+        approvals: plan.waivers.iter().map(approvals::approval).collect(),
         refusals: refusals.iter().map(refusal_row).collect(),
         approve_with: (!refusals.is_empty()).then(|| invocation.approving(plan.work, refusals)),
         approve_next_with: invocation.approving_next(plan.work, refusals).filter(|_| !refusals.is_empty()),
