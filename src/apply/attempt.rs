@@ -204,6 +204,9 @@ impl<'p> Pending<'p> {
         let Some(fresh) = at_company.iter().find(|fresh| fresh.record.id == id) else {
             return Err(self.end(Reason::ChangedMeanwhile, "the record is no longer at this company"));
         };
+        if let Some(defect) = fresh.record.defect {
+            return Err(self.end(Reason::RecordUnreadable, format!("record {id} has {defect}")));
+        }
         let answers = &fresh.record.answers;
         if let Some(tried) =
             self.tried.as_ref().filter(|tried| is_there(tried, answers, &self.destination.expected))

@@ -43,29 +43,29 @@ pub(super) fn company(wire: wire::Company, inactive: Option<&[u64]>) -> Company 
     }
 }
 
-/// The record; or what it lacks, so that nobody can tell whose it is or what it says.
+/// The record; or why nobody can tell whose it is: missed, it would be made anew.
 ///
-/// Nothing that was asked for is guessed: a record without its company would be missed and made anew, and one without its questions would
-/// look as if nobody had answered them.
+/// Nothing that was asked for is guessed: one without its questions would look as if nobody had answered them, and is a record with a defect.
 pub(super) fn record(
     wire: &wire::Configuration<wire::AnsweredQuestion>,
     questions: &QuestionMap,
 ) -> Result<Record, String> {
-    let unusable = |what: &str| format!("configuration {} has {what}", wire.id);
-    let company = wire.company.as_ref().ok_or_else(|| unusable("no company"))?;
+    let company = wire.company.as_ref().ok_or_else(|| format!("configuration {} has no company", wire.id))?;
     let has_questions = questions.iter().any(|(_, question)| question.id().is_some());
-    if wire.questions.is_none() && has_questions {
-        return Err(unusable("no questions"));
-    }
     let answered = wire.questions.as_deref().unwrap_or_default();
     let info = wire.info.as_ref();
+    let answers = match wire.questions {
+        None if has_questions => Err("no questions"),
+        _ => answers(answered, questions),
+    };
     Ok(Record {
         id: RecordId(wire.id),
         company_id: CompanyId(company.id),
         status_id: wire.status.as_ref().map(|status| StatusId(status.id)),
         device_identifier: wire.device_identifier.clone().unwrap_or_default(),
         created_at: info.and_then(|info| date_time(info.date_entered.as_deref()?)),
-        answers: answers(answered, questions).map_err(unusable)?,
+        defect: answers.as_ref().err().copied(),
+        answers: answers.unwrap_or_else(|_| FieldMap::from_fn(|_| Stored::EMPTY)),
         has_password: answered
             .iter()
             .any(|question| question.field_type.as_deref() == Some(FieldType::Password.as_wire())),

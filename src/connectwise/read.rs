@@ -195,19 +195,22 @@ fn fresh(wire: wire::Configuration<RawQuestion>, questions: &QuestionMap) -> Res
         raw.iter().map(wire::AnsweredQuestion::deserialize).collect::<Result<Vec<_>, _>>()
     };
     let answered = wire.questions.as_ref().map(answered).transpose();
-    let answered =
-        answered.map_err(|_| format!("configuration {} has questions of an unexpected shape", wire.id))?;
+    let is_unshaped = answered.is_err();
     let configuration = wire::Configuration {
         id: wire.id,
         company: wire.company,
         status: wire.status,
         device_identifier: wire.device_identifier,
-        questions: answered,
+        questions: answered.unwrap_or_default(),
         info: wire.info,
         custom_fields: None,
     };
+    let mut record = convert::record(&configuration, questions)?;
+    if is_unshaped {
+        record.defect = Some("questions of an unexpected shape");
+    }
     Ok(FreshRecord {
-        record: convert::record(&configuration, questions)?,
+        record,
         questions: wire.questions.unwrap_or_default().into_iter().map(sendable).collect(),
         custom_fields: wire.custom_fields.unwrap_or_default(),
     })

@@ -152,6 +152,8 @@ reasons! {
     DuplicateRecords "duplicate-records" SKIPPED, Failure, "keep one record in ConnectWise, or give the others a closed status";
     /// The type has a question of type Password, whose answer would be destroyed by writing it back.
     PasswordQuestion "password-question" SKIPPED, Failure, "move the password out of this configuration type, or set `record.type_name` to another type";
+    /// The record comes in a shape that does not tell what it says.
+    RecordUnreadable "record-unreadable" SKIPPED, Failure, "open the record in ConnectWise and save it; if it stays, look for a newer version of psasync";
     /// The record was changed by somebody between the plan and the write.
     ChangedMeanwhile "changed-meanwhile" SKIPPED, Failure, "nothing to do: the next run reads the record again";
     /// More records would be created than `guards.max_creates` allows.

@@ -23,6 +23,8 @@ pub struct Record {
     pub answers: FieldMap<Stored>,
     /// Whether a question of type Password belongs to it: such an answer would be destroyed by writing it back.
     pub has_password: bool,
+    /// What it has or lacks so that nobody can tell what it says; its answers are none then.
+    pub defect: Option<&'static str>,
 }
 
 impl Record {

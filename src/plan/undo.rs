@@ -271,6 +271,7 @@ mod tests {
             created_at: None,
             answers,
             has_password: false,
+            defect: None,
         }
     }
 

@@ -40,6 +40,10 @@ impl Records {
         waivers: &Waivers,
         findings: &mut Vec<Finding>,
     ) -> Result<Option<Record>, Finding> {
+        let here = self.at.get(&company).map(Vec::as_slice).unwrap_or_default();
+        if let Some((record, defect)) = here.iter().find_map(|record| Some((record.id, record.defect?))) {
+            return Err(line.finding(Reason::RecordUnreadable, format!("record {record} has {defect}")));
+        }
         let candidates = self.candidates(company);
         if candidates.is_empty() {
             return self.nowhere_else(line, company, waivers).map(|()| None);

@@ -30,6 +30,9 @@ pub(super) async fn settle_earlier_writes(
     }
     for write in unsettled {
         let record = record_of(&write, at_company.get(&write.company_id).map_or(&[], Vec::as_slice));
+        if record.is_some_and(|record| record.defect.is_some()) {
+            continue;
+        }
         let state = judged(&write, record);
         // Nothing is remembered as altered: what ConnectWise cut and what a person shortened since look alike.
         let end = Settlement { state, record: record.map(|record| record.id), altered: Vec::new() };

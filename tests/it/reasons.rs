@@ -9,9 +9,9 @@ use simulator::world::{Company, DeploymentCount, IdentityType, Question};
 use simulator::{Service, World};
 
 use crate::customers::{
-    AGENTS, MONTH, NETWORKS, acme, old_answers, question_id, record, settled, with_customers,
+    AGENTS, MONTH, NETWORKS, acme, all_settled, old_answers, question_id, record, settled, with_customers,
 };
-use crate::simulated::{Night, Told as _, edit, general};
+use crate::simulated::{Night, Told as _, edit, general, is_read_again};
 
 /// The old answers of these fields are still there.
 pub(crate) fn assert_kept(night: &Night, fields: &[FieldId]) {
@@ -488,4 +488,36 @@ async fn the_demo_worlds_lines_are_each_in_one_bucket_of_plan_and_of_sync() {
     }
     assert_eq!(planned.plan.counts(), report.counts());
     assert_eq!((planned.exit(false), report.exit()), (Exit::Degraded, Exit::Degraded));
+}
+
+/// In the list of all records, or in the reading just before the write.
+#[rstest]
+#[case::in_the_list(false, "no questions", json!(null))]
+#[case::just_before_the_write(true, "no questions", json!(null))]
+#[case::without_an_id(false, "a question without an id", json!([{"answer": 1}]))]
+#[case::of_no_shape(true, "questions of an unexpected shape", json!([{"questionId": "x"}]))]
+#[tokio::test(start_paused = true)]
+async fn record_unreadable_leaves_the_record_alone_and_nobody_else(
+    #[case] when_written: bool,
+    #[case] what: &str,
+    #[case] questions: Value,
+) {
+    let night = Night::of(all_settled(&["ACME", "BETA", "GAMMA"]));
+    let before = night.record("BETA");
+    night.altering(move |request, response| {
+        let is_list = request.uri().path().ends_with("/company/configurations") && request.method() == "GET";
+        if !is_list || is_read_again(request) != when_written {
+            return response;
+        }
+        let mut rows: Vec<Value> = serde_json::from_slice(response.body()).unwrap();
+        rows.iter_mut().filter(|row| row["id"] == 2).for_each(|row| row["questions"] = questions.clone());
+        response.map(|_| serde_json::to_vec(&rows).unwrap().into())
+    });
+    let report = night.sync().await;
+    assert_eq!(report.finding("BETA", Reason::RecordUnreadable).sentence, format!("record 2 has {what}"));
+    assert_eq!(
+        ["ACME", "BETA", "GAMMA"].map(|psa_id| report.bucket(psa_id)),
+        [Bucket::Updated, Bucket::Skipped, Bucket::Updated]
+    );
+    assert_eq!(night.record("BETA").answers, before.answers);
 }

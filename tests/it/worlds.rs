@@ -57,6 +57,7 @@ pub(crate) fn record(id: u64, company: u64, says: &str) -> Record {
         created_at: Some("2026-01-05T03:00:00Z".parse().unwrap()),
         answers,
         has_password: false,
+        defect: None,
     }
 }
 

@@ -36,6 +36,7 @@ fn record(says: &[(FieldId, &str)]) -> Record {
         created_at: None,
         answers: FieldMap::from_fn(|field| Stored::new(of_field(field))),
         has_password: false,
+        defect: None,
     }
 }
 
