@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::waiver::Rule;
@@ -127,7 +128,7 @@ pub(super) enum Command {
     /// Let the next nightly run pass a rule once
     ///
     /// For runs that nobody starts by hand: what was refused or held back in the night passes in the next one over the whole mapping.
-    /// An approval waits for a week. Runs that are started by hand take `--approve` instead.
+    /// An approval waits for a week. A run over the whole mapping that is started by hand takes it, too; others take `--approve` instead.
     Approve(ApproveArgs),
     /// Show what the state remembers: runs, changes at a company, monthly values
     History(HistoryArgs),
@@ -264,7 +265,7 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "DIGEST")]
     pub(super) digest: Option<String>,
     /// Let this run pass a fleet-wide rule once; may be repeated
-    #[arg(long, value_name = "RULE", value_parser = rule_parser())]
+    #[arg(long, value_name = "RULE", value_parser = fleet_rule_parser())]
     pub(super) approve: Vec<Rule>,
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -403,7 +404,7 @@ pub(super) struct ApproveArgs {
     /// Only for this company; may be repeated
     #[arg(long, value_name = "PSA_ID")]
     pub(super) company: Vec<String>,
-    /// Take the approval back
+    /// Take the approval back; without `--company` all that wait for this rule
     #[arg(long)]
     pub(super) withdraw: bool,
     /// How the result looks
@@ -411,10 +412,19 @@ pub(super) struct ApproveArgs {
     pub(super) format: Format,
 }
 
+/// Takes every rule, and offers those that judge a plan that is made already.
+fn fleet_rule_parser() -> impl clap::builder::TypedValueParser<Value = Rule> {
+    let possible = Rule::ALL.map(|rule| PossibleValue::new(rule.name()).hide(!rule.judges_the_plan()));
+    parsed(PossibleValuesParser::new(possible))
+}
+
 fn rule_parser() -> impl clap::builder::TypedValueParser<Value = Rule> {
+    parsed(PossibleValuesParser::new(Rule::ALL.map(Rule::name)))
+}
+
+fn parsed(names: PossibleValuesParser) -> impl clap::builder::TypedValueParser<Value = Rule> {
     use clap::builder::TypedValueParser as _;
-    clap::builder::PossibleValuesParser::new(Rule::ALL.map(Rule::name))
-        .try_map(|name| Rule::from_name(&name).ok_or("unknown rule"))
+    names.try_map(|name| Rule::from_name(&name).ok_or("unknown rule"))
 }
 
 #[cfg(test)]

@@ -1,34 +1,87 @@
 //! Files that commands read and write.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
+use crate::plan::saved::SavedPlan;
+use crate::run::Exit;
+
+/// As much of a file tells whether it is a saved plan.
+const BEGINNING_BYTES: u64 = 256;
+
+/// Refuses to save a plan over anything but a saved plan: a slip of the finger must not cost the configuration, the mapping or the state.
+pub(super) fn check_target(path: &Path) -> Result<(), Failure> {
+    let shown = path.display();
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && folder(path).is_dir() => return Ok(()),
+        Err(error) => {
+            return Err(Failure::failed(
+                format!("{shown} cannot be written: {error}"),
+                "choose another folder",
+            ));
+        }
+    };
+    let mut beginning = Vec::new();
+    let is_plan = found.is_file()
+        && File::open(path).and_then(|file| file.take(BEGINNING_BYTES).read_to_end(&mut beginning)).is_ok()
+        && SavedPlan::is_one(&String::from_utf8_lossy(&beginning));
+    if is_plan {
+        return Ok(());
+    }
+    let message = format!("`--out`: {shown} exists, and is no saved plan");
+    Err(Failure::new(Exit::Usage, message, "name another file; only a saved plan is replaced"))
+}
 
 /// Writes a file that nobody but its owner can read: as a whole, or not at all.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+    let written = tempfile::NamedTempFile::new_in(folder(path)).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
     });
     written.map_err(|error| {
-        Failure::failed(format!("{} cannot be written: {error}", path.display()), "choose another folder")
+        // The file that is written first has a name that tells nobody anything.
+        let cause = error.get_ref().and_then(|inner| inner.source()).map(ToString::to_string);
+        let cause = cause.unwrap_or_else(|| error.to_string());
+        Failure::failed(format!("{} cannot be written: {cause}", path.display()), "choose another folder")
     })
 }
 
-/// Reads a file of at most `bytes_max`, whatever its size is said to be: a pipe has none.
-pub(super) fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(bytes_max + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > bytes_max {
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Reads a file of at most `bytes_max`, whatever its size is said to be: a pipe has none, and may never say anything. `None` where `stop`
+/// came first.
+pub(super) async fn read(
+    path: &Path,
+    bytes_max: u64,
+    stop: &CancellationToken,
+) -> Option<io::Result<Vec<u8>>> {
+    let (path, (sender, answer)) = (path.to_owned(), oneshot::channel());
+    // A thread of its own: the end of the process must not wait for a pipe into which nobody writes.
+    std::thread::spawn(move || sender.send(read_now(&path, bytes_max)));
+    tokio::select! {
+        read = answer => Some(read.unwrap_or_else(|_| Err(io::Error::other("it could not be read")))),
+        () = stop.cancelled() => None,
+    }
+}
+
+fn read_now(path: &PathBuf, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
             format!("it has more than {bytes_max} bytes"),
         ));
     }
-    Ok(text)
+    Ok(bytes)
 }

@@ -28,6 +28,9 @@ impl Signals {
             listener.stop.cancel();
             printer::note("stopping: what is in flight is finished first; a second signal stops at once");
             let second = source.next().await;
+            printer::note(
+                "stopped at once: what was in flight may have arrived, which the next run finds out; the lease lapses within a minute",
+            );
             std::process::exit(second.code().into());
         });
         Ok(signals)

@@ -88,6 +88,12 @@ impl Waiver {
         self.company.as_ref().is_none_or(|one| one.key() == company.key())
     }
 
+    /// Whom it is meant for, in words.
+    #[must_use]
+    pub fn reach(&self) -> &str {
+        self.company.as_ref().map_or("all companies", PsaId::as_str)
+    }
+
     /// The rule, and what its company is matched by: what tells one waiver from another.
     #[must_use]
     pub fn key(&self) -> (Rule, Option<String>) {
@@ -98,10 +104,7 @@ impl Waiver {
 impl fmt::Display for Waiver {
     /// `max-creates for ACME`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.company {
-            Some(company) => write!(f, "{} for {company}", self.rule),
-            None => write!(f, "{} for all companies", self.rule),
-        }
+        write!(f, "{} for {}", self.rule, self.reach())
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use crate::domain::answer::Stored;
 use crate::domain::field::FieldId;
-use crate::domain::finding::{Bucket, Finding, Severity};
+use crate::domain::finding::{Bucket, Finding, Reason, Severity};
 use crate::domain::question::FieldType;
 use crate::plan::{Action, LinePlan, Plan, SetupChange};
 use crate::render::text::{NOTHING_TO_DO, plain_refusal, requests, section_title, title};
@@ -30,7 +30,7 @@ pub fn plan(planned: &Planned, detail: Detail) -> String {
     let mut out = format!("# {}\n\n{}\n\n", title(plan, "Plan", "Backfill plan"), summary(plan));
     let _ = writeln!(out, "{}\n\nDigest `{}`\n", requests(plan), plan.digest());
     for waiver in plan.waivers.iter() {
-        let _ = writeln!(out, "May pass {}\n", code(&waiver.to_string()));
+        let _ = writeln!(out, "May pass {}\n", escaped(&format!("`{}` for {}", waiver.rule, waiver.reach())));
     }
     if !refusals.is_empty() {
         out += "## Refused\n\n";
@@ -49,7 +49,7 @@ pub fn plan(planned: &Planned, detail: Detail) -> String {
             let _ = match change {
                 SetupChange::CreateType { name } => writeln!(out, "* new configuration type {}", code(name)),
                 SetupChange::CreateQuestion(field) => {
-                    writeln!(out, "* new question {}", code(field.question()))
+                    writeln!(out, "* new question {} ({})", code(field.question()), field.spec().field_type)
                 }
             };
         }
@@ -60,14 +60,13 @@ pub fn plan(planned: &Planned, detail: Detail) -> String {
     out
 }
 
-/// `24 mapping lines: 3 unchanged, …`, without the empty buckets.
+/// `24 mapping lines = 3 unchanged + …`, every bucket named.
 fn summary(plan: &Plan) -> String {
     let counts = plan.counts();
-    let counted = Bucket::ALL.iter().filter_map(|bucket| {
-        let count = counts.get(bucket).copied().filter(|count| *count > 0)?;
-        Some(format!("{count} {}", bucket.name()))
-    });
-    format!("{} mapping lines: {}", plan.lines.len(), counted.collect::<Vec<_>>().join(", "))
+    let counted = Bucket::ALL
+        .iter()
+        .map(|bucket| format!("{} {}", counts.get(bucket).copied().unwrap_or_default(), bucket.name()));
+    format!("{} mapping lines = {}", plan.lines.len(), counted.collect::<Vec<_>>().join(" + "))
 }
 
 fn change(out: &mut String, plan: &LinePlan, detail: Detail) {
@@ -106,15 +105,20 @@ fn shown(field: FieldId, answer: &Stored, detail: Detail) -> String {
 /// Findings by severity, the worst first; equal sentences once.
 fn findings(out: &mut String, plan: &Plan) {
     let all = plan.lines.iter().flat_map(|line| &line.findings).chain(&plan.findings);
-    let mut sections: BTreeMap<Severity, BTreeMap<(&str, &str), Vec<String>>> = BTreeMap::new();
+    let mut sections: BTreeMap<Severity, BTreeMap<(Reason, &str), Vec<String>>> = BTreeMap::new();
     for Finding { reason, severity, subject, sentence } in all {
         let section = sections.entry(*severity).or_default();
-        section.entry((reason.code(), sentence)).or_default().push(code(subject));
+        section.entry((*reason, sentence)).or_default().push(code(subject));
     }
     for (severity, rows) in sections.into_iter().rev() {
         let _ = writeln!(out, "## {}\n", section_title(severity));
         for ((reason, sentence), subjects) in rows {
-            let _ = writeln!(out, "* `{reason}` {}: {}", subjects.join(", "), escaped(sentence));
+            let remedy = if reason.remedy().is_empty() {
+                String::new()
+            } else {
+                format!("; {}", escaped(reason.remedy()))
+            };
+            let _ = writeln!(out, "* `{reason}` {}: {}{remedy}", subjects.join(", "), escaped(sentence));
         }
         out.push('\n');
     }

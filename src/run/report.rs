@@ -111,7 +111,8 @@ impl Report {
         Summary {
             outcome: if was_stopped { Exit::Interrupted } else { self.exit() }.outcome(),
             problem: (!problems.is_empty()).then(|| problems.join("; ")),
-            counts: self.counts(),
+            // What was only planned is in no history.
+            counts: if self.refusals.is_empty() { self.counts() } else { Counts::new() },
         }
     }
 

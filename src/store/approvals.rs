@@ -36,12 +36,12 @@ impl State {
         self.0.database.run(approve).await
     }
 
-    /// Takes an approval back that no run has used, if there is one.
+    /// Takes approvals of a rule back that no run has used: for one company, or all of them.
     ///
     /// # Errors
     /// Where the state cannot be written.
     pub async fn withdraw_approval(&self, rule: Rule, company: Option<&PsaId>) -> Result<(), StateError> {
-        let delete = "DELETE FROM approvals WHERE tenant = $1 AND rule = $2 AND psa_key = $3";
+        let delete = "DELETE FROM approvals WHERE tenant = $1 AND rule = $2 AND ($3 = '' OR psa_key = $3)";
         let (tenant, (_, psa_key)) = (self.0.tenant.clone(), columns(company));
         let withdraw = async move |pool: &AnyPool| {
             let query = sqlx::query(delete).bind(tenant).bind(rule.name()).bind(psa_key);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
 use serde_json::Value;
@@ -52,9 +52,56 @@ fn a_plan_is_saved_reviewed_and_applied() {
 fn a_saved_plan_is_for_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let services = Simulated::start(&["--fleet", "1:1"]);
-    fs::write(plan_file(&services), "an old plan").unwrap();
+    save(&services, 0);
+    fs::set_permissions(plan_file(&services), fs::Permissions::from_mode(0o644)).unwrap();
     save(&services, 0);
     assert_eq!(fs::metadata(plan_file(&services)).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[rstest]
+#[case::the_configuration("psasync.toml")]
+#[case::the_mapping("companies.csv")]
+#[case::a_folder(".")]
+fn a_plan_is_saved_over_nothing_but_a_plan(#[case] name: &str) {
+    let services = Simulated::start(&["--fleet", "1:1"]);
+    let target = services.config().with_file_name(name);
+    let before = fs::read(&target).ok();
+    let output = services.command(&["plan"]).arg("--out").arg(&target).output().unwrap();
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{stderr}");
+    assert!(stderr.contains("exists, and is no saved plan"), "{stderr}");
+    assert_eq!(fs::read(&target).ok(), before);
+}
+
+#[cfg(unix)]
+#[rstest]
+#[case::sigint("INT", 130)]
+#[case::sigterm("TERM", 143)]
+fn a_pipe_that_says_nothing_is_left_at_the_first_signal(#[case] signal: &str, #[case] exit: i32) {
+    let services = Simulated::start(&["--fleet", "1:1"]);
+    let pipe = services.config().with_file_name("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut apply = services.command(&["apply"]).arg(&pipe).stderr(Stdio::null()).spawn().unwrap();
+    // Opens once the other end is read, and so after signals are listened to.
+    let writer = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    let told = Command::new("kill").args([&format!("-{signal}"), &apply.id().to_string()]).status();
+    assert!(told.unwrap().success());
+    assert_eq!(apply.wait().unwrap().code(), Some(exit));
+    drop(writer);
+}
+
+#[test]
+fn a_file_that_is_no_plan_is_told_as_json_where_that_is_asked_for() {
+    let services = Simulated::start(&["--fleet", "1:1"]);
+    for (content, objection) in [(&b""[..], "unreadable"), (b"\xff", "unreadable"), (b"{}", "unreadable")] {
+        fs::write(plan_file(&services), content).unwrap();
+        let output = apply(&services, &["--format", "json"], 4);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            (&report["objections"][0]["objection"], &report["exit_code"]),
+            (&objection.into(), &4.into())
+        );
+    }
 }
 
 #[test]

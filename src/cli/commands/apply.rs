@@ -1,6 +1,6 @@
 //! `psasync apply`.
 
-use std::path::Path;
+use std::convert::Infallible;
 
 use super::sync;
 use crate::cli::args::{ApplyArgs, Format};
@@ -8,7 +8,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::{files, printer};
 use crate::domain::waiver::Rule;
-use crate::plan::saved::SavedPlan;
+use crate::plan::saved::{SavedPlan, SavedPlanError};
 use crate::render::json::v1;
 use crate::render::text;
 use crate::run::{ApplyOrder, Exit, RunError, SavedFile, apply_saved};
@@ -20,8 +20,8 @@ const DIGEST_CHARS_MIN: usize = 8;
 
 pub(in crate::cli) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Failure> {
     check_rules(&args.approve)?;
-    let saved = read(&args.plan)?;
-    check_digest(&saved, args.digest.as_deref())?;
+    let saved = read(context, args).await?;
+    check_digest(&saved, args)?;
     let ready = context.ready()?;
     let file = SavedFile { path: args.plan.display().to_string(), digest: args.digest.clone() };
     let order = ApplyOrder {
@@ -55,25 +55,29 @@ fn check_rules(rules: &[Rule]) -> Result<(), Failure> {
     }
 }
 
-fn read(path: &Path) -> Result<SavedPlan, Failure> {
-    let shown = path.display();
-    let unreadable = |why: String| {
-        Failure::new(
-            Exit::Usage,
-            format!("the plan {shown} cannot be read: {why}"),
-            "`psasync plan --out FILE` makes one",
-        )
+async fn read(context: &Context, args: &ApplyArgs) -> Result<SavedPlan, Failure> {
+    let shown = args.plan.display();
+    let Some(read) = files::read(&args.plan, PLAN_BYTES_MAX, &context.signals.stop).await else {
+        let exit = context.signals.exit().unwrap_or(Exit::Failed);
+        return Err(Failure::new(exit, "stopped before the plan was read", "nothing was written"));
     };
-    let text = files::read_text(path, PLAN_BYTES_MAX).map_err(|error| unreadable(error.to_string()))?;
-    SavedPlan::from_text(&text).map_err(|error| {
-        let hint = "nothing was written; make a new plan with `psasync plan --out FILE` and have it reviewed";
-        Failure::new(Exit::Refused, format!("the plan {shown} is not carried out; {error}"), hint)
+    let bytes = read.map_err(|error| {
+        let message = format!("the plan {shown} cannot be read: {error}");
+        Failure::new(Exit::Usage, message, "`psasync plan --out FILE` makes one")
+    })?;
+    let unreadable = |_| SavedPlanError::Unreadable("it is no text in UTF-8".to_owned());
+    let saved = String::from_utf8(bytes).map_err(unreadable).and_then(|text| SavedPlan::from_text(&text));
+    saved.or_else(|error| {
+        refuse(args.format, error.code(), &format!("the plan {shown} is not carried out; {error}"))
+            .map(|never| match never {})
     })
 }
 
 /// The plan must be the one that was reviewed.
-fn check_digest(saved: &SavedPlan, reviewed: Option<&str>) -> Result<(), Failure> {
-    let Some(reviewed) = reviewed.map(|digest| digest.trim().to_lowercase()) else { return Ok(()) };
+fn check_digest(saved: &SavedPlan, args: &ApplyArgs) -> Result<(), Failure> {
+    let Some(reviewed) = args.digest.as_ref().map(|digest| digest.trim().to_lowercase()) else {
+        return Ok(());
+    };
     if reviewed.len() < DIGEST_CHARS_MIN {
         let message = format!("`--digest`: {DIGEST_CHARS_MIN} characters at least tell plans apart");
         return Err(Failure::new(Exit::Usage, message, "every rendering of a plan shows its digest"));
@@ -82,9 +86,15 @@ fn check_digest(saved: &SavedPlan, reviewed: Option<&str>) -> Result<(), Failure
     if digest.starts_with(&reviewed) {
         return Ok(());
     }
-    Err(Failure::new(
-        Exit::Refused,
-        format!("the plan is not carried out; its digest is {digest}, and {reviewed} was reviewed"),
-        "nothing was written; apply the file that was reviewed, or review this one",
-    ))
+    let message = format!("the plan is not carried out; its digest is {digest}, and {reviewed} was reviewed");
+    refuse(args.format, "other-digest", &message).map(|never| match never {})
+}
+
+/// Says that the file is none that may be carried out.
+fn refuse(format: Format, code: &'static str, message: &str) -> Result<Infallible, Failure> {
+    if format == Format::Json {
+        printer::result(&v1::refused_file(code, message))?;
+    }
+    let hint = "nothing was written; make a new plan with `psasync plan --out FILE`, and have it reviewed";
+    Err(Failure::new(Exit::Refused, message, hint))
 }

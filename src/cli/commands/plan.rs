@@ -13,6 +13,10 @@ use crate::render::{json, text};
 use crate::run::{Exit, Invocation, Job, Planned, SavedFile, plan, saved_plan};
 
 pub(in crate::cli) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
+    if args.full && args.format != PlanFormat::Markdown {
+        let message = "`--full`: only `--format markdown` leaves anything out";
+        return Err(Failure::new(Exit::Usage, message, "leave it out, or add `--format markdown`"));
+    }
     let ready = context.ready()?;
     let job = ready.job(&args.scope, ready.clock.now())?;
     let showing = Showing {
@@ -40,6 +44,7 @@ impl Showing<'_> {
 
     /// Makes a plan, saves and prints it, and says how the command ends.
     pub(super) async fn show(&self, ready: &Ready, job: &Job) -> Result<Exit, Failure> {
+        self.out.map_or(Ok(()), files::check_target)?;
         let mut planned = make(ready, job).await?;
         if let Some(path) = self.out {
             let saved = saved_plan(&ready.config, &planned, ready.clock.now());

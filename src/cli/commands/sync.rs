@@ -49,7 +49,7 @@ pub(super) fn complain(ready: &Ready, report: &Report, exit: Exit) {
     if !report.refusals.is_empty() {
         plan::refused(work, &report.refusals, &report.invocation).print();
     } else if let Some(error) = &report.stopped {
-        stopped(ready, work, exit, error).print();
+        stopped(ready, report, exit, error).print();
     } else if report.is_denied() {
         let hint = "give the API member's role Companies > Configurations: Add, Edit, Inquire All";
         Failure::new(exit, "ConnectWise refused every write for want of a right", hint).print();
@@ -57,8 +57,11 @@ pub(super) fn complain(ready: &Ready, report: &Report, exit: Exit) {
 }
 
 /// Says what ended a run early. Without a signal it was its own time.
-fn stopped(ready: &Ready, work: Work, exit: Exit, error: &ApplyError) -> Failure {
-    let next = match work {
+fn stopped(ready: &Ready, report: &Report, exit: Exit, error: &ApplyError) -> Failure {
+    let next = match report.plan.work {
+        _ if report.invocation.saved_plan.is_some() => {
+            "what was written is in order; make a new plan for the rest"
+        }
         Work::Night => "the next run writes the rest",
         Work::Undo => "undo the same run again for the rest",
         Work::Backfill(_) => "the same command writes the rest, and asks only for what is not known yet",

@@ -125,8 +125,15 @@ pub(super) fn write(saved: &SavedPlan) -> String {
     text(&document)
 }
 
+pub(super) fn begins(text: &str) -> bool {
+    text.contains(&format!("\"{FORMAT}\""))
+}
+
 pub(super) fn read(text: &str) -> Result<SavedPlan, SavedPlanError> {
     let unreadable = |error: serde_json::Error| SavedPlanError::Unreadable(error.to_string());
+    if text.trim().is_empty() {
+        return Err(SavedPlanError::Unreadable("it is empty".to_owned()));
+    }
     let beginning: Beginning = serde_json::from_str(text).map_err(unreadable)?;
     if beginning.format != FORMAT {
         return Err(SavedPlanError::Unreadable(format!("its format is `{}`", beginning.format)));

@@ -129,6 +129,12 @@ impl SavedPlan {
         document::write(self)
     }
 
+    /// Whether a file that begins so is one, whatever its state.
+    #[must_use]
+    pub fn is_one(beginning: &str) -> bool {
+        document::begins(beginning)
+    }
+
     /// Reads a file's text.
     ///
     /// # Errors
@@ -262,6 +268,18 @@ fn change(line: &LinePlan, company: CompanyId, resolved: &ResolvedLine) -> Optio
 
 /// How many companies an objection names.
 const NAMED_MAX: usize = 20;
+
+impl SavedPlanError {
+    /// What it is called in JSON.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "unreadable",
+            Self::OtherFormat { .. } => "other-format",
+            Self::Tampered => "tampered",
+        }
+    }
+}
 
 impl Objection {
     /// What it is called in JSON.

@@ -64,6 +64,7 @@ pub fn plan(planned: &Planned) -> String {
 pub fn sync(report: &Report) -> String {
     let mut out = String::new();
     let (night, backfill) = match report.invocation.saved_plan {
+        Some(_) if report.stopped.is_some() || !report.refusals.is_empty() => ("Plan", "Backfill plan"),
         Some(_) => ("Plan carried out", "Backfill plan carried out"),
         None => ("Sync", "Backfill"),
     };

@@ -24,7 +24,7 @@ use crate::run::{self, Bootstrap, Exit, Filled, Invocation, Planned, Report};
 pub use approvals::approvals;
 pub use explain::explanations;
 
-pub use objections::objections;
+pub use objections::{objections, refused_file};
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
 pub use undo::{undo, undo_plan};

@@ -11,7 +11,8 @@ use crate::run::Exit;
 struct Document<'a> {
     format_version: u32,
     kind: &'static str,
-    digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
     objections: Vec<Row<'a>>,
     exit_code: u8,
 }
@@ -36,8 +37,21 @@ pub fn objections(objections: &[Objection], digest: PlanDigest) -> String {
     to_text(&Document {
         format_version: FORMAT_VERSION,
         kind: "apply",
-        digest: digest.to_string(),
+        digest: Some(digest.to_string()),
         objections: objections.iter().map(row).collect(),
+        exit_code: Exit::Refused.code(),
+    })
+}
+
+/// The report of an `apply` of a file that is none that may be carried out.
+#[must_use]
+pub fn refused_file(code: &'static str, sentence: &str) -> String {
+    let row = Row { objection: code, sentence: sentence.to_owned(), subjects: Vec::new() };
+    to_text(&Document {
+        format_version: FORMAT_VERSION,
+        kind: "apply",
+        digest: None,
+        objections: vec![row],
         exit_code: Exit::Refused.code(),
     })
 }
