@@ -1,24 +1,23 @@
 //! Plans that are kept for review, and carried out exactly as they were reviewed.
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use super::error::RunError;
 use super::invocation::Invocation;
+use super::prepare::Memory;
 use super::recorded::{Order, Recorded};
 use super::report::{Planned, Report};
-use super::roll::Roll;
 use super::services::Services;
-use super::settlement::settle_earlier_writes;
-use super::surroundings::{Surroundings, new_records, tenant};
-use super::survey::mapped;
+use super::surroundings::{Surroundings, tenant};
+use super::survey::{Resolved, lists, mapped, reading_time, resolved};
 use crate::config::Config;
-use crate::connectwise::{Fleet, TypeState, collect};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::waiver::Rule;
 use crate::http::Exchange;
+use crate::plan::Plan;
 use crate::plan::saved::{Belonging, Here, Live, Objection, SavedPlan};
-use crate::plan::{NewRecords, Plan};
-use crate::resolve::{Known, Request, ResolvedLine, Scope, match_questions, resolve};
+use crate::resolve::{Request, Scope};
 
 /// What the history calls it.
 const COMMAND: &str = "apply";
@@ -76,15 +75,15 @@ pub async fn apply_saved<E: Exchange>(
     let recorded = Recorded::begin(surroundings, COMMAND, about, saved.plan.scheduled).await?;
     let work = async |recorded: &Recorded<'_>| {
         let state = recorded.state();
-        let Actual { type_state, new_records, roll, lines } = tokio::select! {
+        let Resolved { type_state, new_records, roll, resolution, .. } = tokio::select! {
             () = recorded.lease().halt().cancelled() => return Err(recorded.why_halted()),
-            actual = Actual::read(services, surroundings, recorded, &saved.plan) => actual?,
+            resolved = resolved_now(services, surroundings, recorded, &saved.plan) => resolved?,
         };
         none(saved.objections_live(&Live {
             type_exists: type_state.id.is_some(),
             questions: &type_state.questions,
             status: new_records.status,
-            lines: &lines,
+            lines: &resolution.lines,
         }))?;
         let waiting = state.reader().approvals(surroundings.clock.now()).await?;
         let mut waivers = saved.plan.waivers.renewed(&waiting);
@@ -105,46 +104,25 @@ fn none(objections: Vec<Objection>) -> Result<(), RunError> {
     if objections.is_empty() { Ok(()) } else { Err(RunError::PlanRefused(objections)) }
 }
 
-/// What ConnectWise has by now, and what the mapping makes of it.
-struct Actual {
-    type_state: TypeState,
-    new_records: NewRecords,
-    roll: Roll,
-    lines: Vec<ResolvedLine>,
-}
-
-impl Actual {
-    /// Reads as much of ConnectWise as a nightly run: whether a record is still the one to write depends on all the others.
-    async fn read<E: Exchange>(
-        services: &Services<E>,
-        surroundings: &Surroundings<'_>,
-        recorded: &Recorded<'_>,
-        plan: &Plan,
-    ) -> Result<Self, RunError> {
-        let Surroundings { config, mapping, clock, .. } = surroundings;
-        let type_name = &config.record.type_name;
-        let lists = Box::pin(collect(&services.reader, type_name, match_questions));
-        let Fleet { type_state, statuses, companies, records, .. } = lists.await?;
-        settle_earlier_writes(recorded, &records).await?;
-        let roll =
-            Roll::new(Some(recorded.state().reader()), type_name, mapping, &companies, &records).await?;
-        let known = Known {
-            mapping,
-            // Umbrella said that they were there when the plan was made, and is not asked again.
-            organizations: &Snapshot::complete(mapped(mapping)),
-            companies: &companies,
-            records,
-            statuses: &statuses,
-            type_has_password: type_state.has_password,
-        };
-        let request = Request {
-            scheduled: clock.now(),
-            work: plan.work,
-            scope: &Scope::Fleet,
-            initial_window: config.record.initial_window,
-            waivers: &plan.waivers,
-        };
-        let lines = resolve(known, &request).lines;
-        Ok(Self { type_state, new_records: new_records(config, &statuses)?, roll, lines })
-    }
+/// Reads as much of ConnectWise as a nightly run, and resolves the mapping anew: whether a record is still the one to write depends on all
+/// the others.
+async fn resolved_now<E: Exchange>(
+    services: &Services<E>,
+    surroundings: &Surroundings<'_>,
+    recorded: &Recorded<'_>,
+    plan: &Plan,
+) -> Result<Resolved, RunError> {
+    let Surroundings { config, mapping, clock, .. } = surroundings;
+    let read_until = Instant::now() + reading_time(config.http.run_deadline);
+    let lists = lists(&services.reader, &config.record.type_name, read_until).await?;
+    // Umbrella said that they were there when the plan was made, and is not asked again.
+    let organizations = Snapshot::complete(mapped(mapping));
+    let request = Request {
+        scheduled: clock.now(),
+        work: plan.work,
+        scope: &Scope::Fleet,
+        initial_window: config.record.initial_window,
+        waivers: &plan.waivers,
+    };
+    resolved(lists, &organizations, &request, surroundings, Memory::Recording(recorded)).await
 }

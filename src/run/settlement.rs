@@ -4,14 +4,9 @@ use std::collections::BTreeMap;
 
 use tracing::info;
 
-use super::error::RunError;
 use super::recorded::Recorded;
-use super::surroundings::Surroundings;
-use crate::connectwise::{ConnectWiseError, Reader, TypeState};
 use crate::domain::ids::CompanyId;
 use crate::domain::record::{Record, RecordOrganization};
-use crate::http::Exchange;
-use crate::plan::REREAD_BATCH;
 use crate::store::{Settlement, StateError, WriteRow, judged};
 
 /// Finds out from the records as they are what became of those writes. Decides nothing about this run: what a record should say is
@@ -46,39 +41,6 @@ pub(super) async fn settle_earlier_writes(
         );
     }
     Ok(())
-}
-
-/// The records at some companies, which are few beside all that there are.
-pub(super) async fn records_at<E: Exchange>(
-    reader: &Reader<E>,
-    type_state: &TypeState,
-    mut companies: Vec<CompanyId>,
-) -> Result<Vec<Record>, ConnectWiseError> {
-    let Some(type_id) = type_state.id else { return Ok(Vec::new()) };
-    companies.sort_unstable();
-    companies.dedup();
-    let mut records = Vec::new();
-    for batch in companies.chunks(REREAD_BATCH) {
-        let read = reader.records_at(type_id, batch, &type_state.questions).await?;
-        records.extend(read.into_iter().map(|fresh| fresh.record));
-    }
-    Ok(records)
-}
-
-/// Settles what earlier runs left open, before their answers are replaced: afterwards nobody could tell any more.
-pub(super) async fn settle<E: Exchange>(
-    recorded: &Recorded<'_>,
-    surroundings: &Surroundings<'_>,
-    reader: &Reader<E>,
-    type_state: &TypeState,
-) -> Result<(), RunError> {
-    let unsettled = recorded.state().reader().unsettled_writes(recorded.run()).await?;
-    let companies = unsettled.iter().map(|write| write.company_id).collect();
-    let records = tokio::select! {
-        () = surroundings.stop.cancelled() => return Err(RunError::Stopped),
-        records = records_at(reader, type_state, companies) => records?,
-    };
-    Ok(settle_earlier_writes(recorded, &records).await?)
 }
 
 /// The record that the write was about; for a create, the one that says it is the organization's.

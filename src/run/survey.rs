@@ -6,19 +6,19 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::error::RunError;
-use super::prepare::Preparation;
+use super::prepare::{Memory, Preparation};
 use super::roll::Roll;
 use super::settlement::settle_earlier_writes;
-use super::surroundings::{new_records, quoted};
-use crate::connectwise::{self, ConnectWiseError, TypeState, collect};
+use super::surroundings::{Surroundings, new_records, quoted};
+use crate::connectwise::{self, ConnectWiseError, Reader, TypeState, collect};
 use crate::domain::finding::Finding;
 use crate::domain::mapping::{LineState, Mapping};
 use crate::domain::organization::Organization;
-use crate::domain::snapshot::Completeness;
+use crate::domain::snapshot::{Completeness, Snapshot};
 use crate::domain::work::Work;
 use crate::http::Exchange;
 use crate::plan::{NewRecords, Setup, setup_changes};
-use crate::resolve::{Known, Request, ResolvedLine, match_questions, resolve};
+use crate::resolve::{Known, Request, Resolution, ResolvedLine, match_questions, resolve};
 use crate::umbrella;
 
 /// What is known before a single organization is asked.
@@ -55,7 +55,7 @@ impl<E: Exchange> Preparation<'_, E> {
     pub(super) async fn survey(&self) -> Result<Survey, RunError> {
         let read_until = Instant::now() + reading_time(self.surroundings.config.http.run_deadline);
         let type_name = &self.surroundings.config.record.type_name;
-        let (organizations, connectwise) = tokio::try_join!(
+        let (organizations, mut connectwise) = tokio::try_join!(
             async {
                 let mapped = mapped(self.surroundings.mapping);
                 Ok(match self.job.work {
@@ -65,32 +65,13 @@ impl<E: Exchange> Preparation<'_, E> {
                     }
                 })
             },
-            async {
-                // On the heap: what waits here is large, and a run's future is moved on the stack.
-                let lists = Box::pin(collect(self.reader, type_name, match_questions));
-                Ok(timeout_at(read_until, lists).await.unwrap_or_else(|_| Err(out_of_time()))?)
-            },
+            async { Ok(lists(self.reader, type_name, read_until).await?) },
         )
         .map_err(|error: RunError| error)?;
         if let Completeness::Partial { reason } = &organizations.customers.completeness {
             warn!(reason, "Umbrella's customer list is partial: organizations that it lacks are left alone");
         }
-        let connectwise::Fleet { type_state, statuses, companies, records, mut findings } = connectwise;
-        let new_records = new_records(self.surroundings.config, &statuses)?;
-        if let Some(recorded) = self.memory.recorded() {
-            settle_earlier_writes(recorded, &records).await?;
-        }
-        let has_records = !records.is_empty();
-        let roll = Roll::new(self.memory.state(), type_name, self.surroundings.mapping, &companies, &records)
-            .await?;
-        let known = Known {
-            mapping: self.surroundings.mapping,
-            organizations: &organizations.customers,
-            companies: &companies,
-            records,
-            statuses: &statuses,
-            type_has_password: type_state.has_password,
-        };
+        let mut findings = std::mem::take(&mut connectwise.findings);
         let request = Request {
             scheduled: self.job.scheduled,
             work: self.job.work,
@@ -98,7 +79,9 @@ impl<E: Exchange> Preparation<'_, E> {
             initial_window: self.surroundings.config.record.initial_window,
             waivers: &self.job.waivers,
         };
-        let resolution = resolve(known, &request);
+        let customers = &organizations.customers;
+        let resolved = resolved(connectwise, customers, &request, self.surroundings, self.memory).await?;
+        let Resolved { type_state, new_records, has_records, roll, resolution } = resolved;
         findings.extend(resolution.unmapped);
         let lines = resolution.lines;
         let survey =
@@ -126,6 +109,55 @@ impl<E: Exchange> Preparation<'_, E> {
     }
 }
 
+/// The lists of ConnectWise that every company needs, provided that they come until `read_until`.
+pub(super) async fn lists<E: Exchange>(
+    reader: &Reader<E>,
+    type_name: &str,
+    read_until: Instant,
+) -> Result<connectwise::Fleet, ConnectWiseError> {
+    // On the heap: what waits here is large, and a run's future is moved on the stack.
+    let lists = Box::pin(collect(reader, type_name, match_questions));
+    timeout_at(read_until, lists).await.unwrap_or_else(|_| Err(out_of_time()))
+}
+
+/// What ConnectWise has, and what the mapping makes of it.
+pub(super) struct Resolved {
+    pub(super) type_state: TypeState,
+    pub(super) new_records: NewRecords,
+    /// Whether there is any record of the type.
+    has_records: bool,
+    pub(super) roll: Roll,
+    pub(super) resolution: Resolution,
+}
+
+/// Settles what earlier runs left open, where this one is recorded, and resolves the mapping.
+pub(super) async fn resolved(
+    lists: connectwise::Fleet,
+    organizations: &Snapshot<Organization>,
+    request: &Request<'_>,
+    surroundings: &Surroundings<'_>,
+    memory: Memory<'_>,
+) -> Result<Resolved, RunError> {
+    let Surroundings { config, mapping, .. } = surroundings;
+    let connectwise::Fleet { type_state, statuses, companies, records, .. } = lists;
+    let new_records = new_records(config, &statuses)?;
+    if let Some(recorded) = memory.recorded() {
+        settle_earlier_writes(recorded, &records).await?;
+    }
+    let has_records = !records.is_empty();
+    let roll = Roll::new(memory.state(), &config.record.type_name, mapping, &companies, &records).await?;
+    let known = Known {
+        mapping,
+        organizations,
+        companies: &companies,
+        records,
+        statuses: &statuses,
+        type_has_password: type_state.has_password,
+    };
+    let resolution = resolve(known, request);
+    Ok(Resolved { type_state, new_records, has_records, roll, resolution })
+}
+
 /// ConnectWise may ask for long waits, one after the other.
 fn out_of_time() -> ConnectWiseError {
     ConnectWiseError::Partial {
@@ -135,7 +167,7 @@ fn out_of_time() -> ConnectWiseError {
 }
 
 /// Reading may take three quarters of a run's time: hours of reading never end in no write at all.
-fn reading_time(run_deadline: Duration) -> Duration {
+pub(super) fn reading_time(run_deadline: Duration) -> Duration {
     run_deadline * 3 / 4
 }
 

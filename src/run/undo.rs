@@ -5,7 +5,7 @@ use super::invocation::Invocation;
 use super::recorded::{Order, Recorded};
 use super::report::{Calls, Report};
 use super::services::Services;
-use super::settlement::{records_at, settle};
+use super::settlement::settle_earlier_writes;
 use super::surroundings::{Surroundings, state_reader};
 use crate::connectwise::{ConnectWiseError, Reader, TypeState, read_type};
 use crate::domain::ids::{CompanyId, OrgId, PsaId, RunId, psa_key};
@@ -13,8 +13,8 @@ use crate::domain::mapping::{LineState, Mapping, MappingLine, Source};
 use crate::domain::record::Record;
 use crate::domain::waiver::Waivers;
 use crate::http::{Exchange, Traffic};
-use crate::plan::Plan;
 use crate::plan::undo::{Deed, LaterAnswer, LeftAlone, Live, PastChange, PastWrite, Undo, undo as plan};
+use crate::plan::{Plan, REREAD_BATCH};
 use crate::resolve::match_questions;
 use crate::store::{RunRow, StateError, StateReader, WriteKind, WriteRow, WriteState};
 
@@ -209,4 +209,37 @@ async fn read<E: Exchange>(
     let type_state = read_type(reader, type_name, match_questions).await?;
     let records = records_at(reader, &type_state, companies).await?;
     Ok((type_state, records))
+}
+
+/// The records at some companies, which are few beside all that there are.
+async fn records_at<E: Exchange>(
+    reader: &Reader<E>,
+    type_state: &TypeState,
+    mut companies: Vec<CompanyId>,
+) -> Result<Vec<Record>, ConnectWiseError> {
+    let Some(type_id) = type_state.id else { return Ok(Vec::new()) };
+    companies.sort_unstable();
+    companies.dedup();
+    let mut records = Vec::new();
+    for batch in companies.chunks(REREAD_BATCH) {
+        let read = reader.records_at(type_id, batch, &type_state.questions).await?;
+        records.extend(read.into_iter().map(|fresh| fresh.record));
+    }
+    Ok(records)
+}
+
+/// Settles what earlier runs left open, before their answers are replaced: afterwards nobody could tell any more.
+async fn settle<E: Exchange>(
+    recorded: &Recorded<'_>,
+    surroundings: &Surroundings<'_>,
+    reader: &Reader<E>,
+    type_state: &TypeState,
+) -> Result<(), RunError> {
+    let unsettled = recorded.state().reader().unsettled_writes(recorded.run()).await?;
+    let companies = unsettled.iter().map(|write| write.company_id).collect();
+    let records = tokio::select! {
+        () = surroundings.stop.cancelled() => return Err(RunError::Stopped),
+        records = records_at(reader, type_state, companies) => records?,
+    };
+    Ok(settle_earlier_writes(recorded, &records).await?)
 }

@@ -491,6 +491,17 @@ async fn a_plan_that_writes_a_company_twice_is_none_of_psasyncs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn applying_ends_in_time_where_connectwise_asks_for_long_waits() {
+    let night = Night::of(settled()).set("http.run_deadline_min", 30);
+    let saved = night.save().await;
+    let night = night.with_fault("503(1500)@connectwise:/company/configurations/statuses**");
+    let began = tokio::time::Instant::now();
+    let error = night.apply(&saved, &[]).await.unwrap_err();
+    assert_eq!(error.exit(), Exit::Failed);
+    assert!(began.elapsed() <= std::time::Duration::from_secs(30 * 60), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn applying_takes_the_lease() {
     let night = Night::of(settled()).remembering();
     let saved = night.save().await;

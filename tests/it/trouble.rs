@@ -338,8 +338,6 @@ async fn a_connectwise_that_asks_for_long_waits_ends_the_run_in_time() {
     assert!(began.elapsed() <= Duration::from_secs(30 * 60), "{:?}", began.elapsed());
 }
 
-// Isolation
-
 // Both readings of a partial PATCH, and answers of others
 
 pub(crate) fn with_foreign_answers() -> World {

@@ -102,7 +102,7 @@ pub struct Here<'a> {
     /// Where plans belong here.
     pub belonging: &'a Belonging,
     /// The name of new records. Configuration: `record.name`.
-    pub record_name: &'a String,
+    pub record_name: &'a str,
     /// Whether the type and its questions may be created. Configuration: `record.manage_type`.
     pub manage_type: bool,
     /// The time.
@@ -159,9 +159,9 @@ impl SavedPlan {
     pub fn objections_here(&self, here: &Here<'_>) -> Vec<Objection> {
         let Belonging { version, tenant, type_name } = &self.belonging;
         let compared = [
-            ("version of psasync", version, &here.belonging.version),
-            ("ConnectWise", tenant, &here.belonging.tenant),
-            ("`record.type_name`", type_name, &here.belonging.type_name),
+            ("version of psasync", version, here.belonging.version.as_str()),
+            ("ConnectWise", tenant, here.belonging.tenant.as_str()),
+            ("`record.type_name`", type_name, here.belonging.type_name.as_str()),
             ("`record.name`", &self.plan.new_records.name, here.record_name),
         ];
         let foreign = compared.into_iter().filter(|(_, made_with, here)| made_with != here);
@@ -169,7 +169,7 @@ impl SavedPlan {
             .map(|(what, made_with, here)| Objection::Foreign {
                 what,
                 made_with: made_with.clone(),
-                here: here.clone(),
+                here: here.to_owned(),
             })
             .collect();
         let age = here.now - self.made_at;
