@@ -1,5 +1,8 @@
 //! The command line.
 
+#[cfg(feature = "demo")]
+mod simulate;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -7,6 +10,9 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::waiver::Rule;
+
+#[cfg(feature = "demo")]
+pub(super) use simulate::{DemoArgs, SimulateArgs, SimulatedLimits};
 
 /// Where the configuration is unless a person names another file.
 pub(super) const CONFIG_PRESET: &str = "./psasync.toml";
@@ -91,12 +97,6 @@ pub(super) enum Colour {
     Never,
 }
 
-/// More than the largest provider has; a simulated world is kept in memory.
-#[cfg(feature = "demo")]
-const ORGANIZATIONS_MAX: usize = 100_000;
-#[cfg(feature = "demo")]
-const COMPANIES_MAX: usize = 1_000_000;
-
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show the main job against simulated services: plan, sync, plan
@@ -145,84 +145,6 @@ pub(super) enum Command {
 pub(super) enum ConfigCommand {
     /// Read the configuration and the mapping, and report everything that is wrong
     Check,
-}
-
-#[cfg(feature = "demo")]
-#[derive(Clone, Copy, Debug, Args)]
-pub(super) struct DemoArgs {
-    /// How many organizations the simulated console has
-    #[arg(long, value_name = "N", value_parser = parse_count)]
-    pub(super) companies: Option<usize>,
-    /// Leave the simulated services up for trying other commands
-    #[arg(long)]
-    pub(super) keep: bool,
-}
-
-#[cfg(feature = "demo")]
-#[derive(Debug, Args)]
-pub(super) struct SimulateArgs {
-    /// Port of the simulated Umbrella; 0 takes any
-    #[arg(long, value_name = "PORT", default_value_t = 9401)]
-    pub(super) umbrella_port: u16,
-    /// Port of the simulated ConnectWise; 0 takes any
-    #[arg(long, value_name = "PORT", default_value_t = 9402)]
-    pub(super) connectwise_port: u16,
-    /// Port of Umbrella's simulated regional host; 0 takes any
-    #[arg(long, value_name = "PORT", default_value_t = 9403)]
-    pub(super) regional_port: u16,
-    /// How many organizations the simulated console has; the demo world is cut or extended
-    #[arg(long, value_name = "N", conflicts_with = "fleet", value_parser = parse_count)]
-    pub(super) companies: Option<usize>,
-    /// A made-up fleet instead of the demo world: organizations and companies, such as 2500:6000
-    #[arg(long, value_name = "N:M", value_parser = parse_fleet)]
-    pub(super) fleet: Option<(usize, usize)>,
-    /// Spoil requests, such as `429(5)@umbrella:/reports/v2/identities*3`; may be repeated
-    ///
-    /// KIND@SERVICE[:[METHOD ]PATH][#ORG][+SKIP][*TIMES]. Kinds: 429, 503 and other statuses, html, truncated, severed,
-    /// severed(applied), slow(MS), expired-token, empty, redirect(URL), false-ok, non-ascii, cut(N), short-page. Services:
-    /// umbrella, regional, connectwise. PATH is a beginning: what begins with it is spoilt. TIMES: a number, or `*` for always,
-    /// so that `…/identities**` spoils every time.
-    #[arg(long, value_name = "FAULT")]
-    pub(super) fault: Vec<simulator::Fault>,
-    /// Spoil this share of all requests at random
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
-    pub(super) faults: Option<u8>,
-    /// Seed of the random faults
-    #[arg(long, value_name = "SEED", default_value_t = 1, requires = "faults")]
-    pub(super) seed: u64,
-    /// Rate limits of the simulated services
-    #[arg(long, value_enum, default_value_t = SimulatedLimits::Off, value_name = "LIMITS")]
-    pub(super) limits: SimulatedLimits,
-    /// Keep `psasync.toml` and `companies.csv` in this folder; otherwise the mapping is temporary
-    #[arg(long, value_name = "DIR")]
-    pub(super) dir: Option<PathBuf>,
-}
-
-#[cfg(feature = "demo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum SimulatedLimits {
-    /// Those that the services publish; the configuration keeps to its defaults
-    Published,
-    /// None; the configuration raises its own
-    Off,
-}
-
-#[cfg(feature = "demo")]
-fn parse_count(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|count| (1..=ORGANIZATIONS_MAX).contains(count));
-    count.ok_or_else(|| format!("expected a number from 1 to {ORGANIZATIONS_MAX}"))
-}
-
-#[cfg(feature = "demo")]
-fn parse_fleet(text: &str) -> Result<(usize, usize), String> {
-    let parsed = text.split_once(':').and_then(|(n, m)| Some((n.parse().ok()?, m.parse().ok()?)));
-    let is_possible = |(organizations, companies): &(usize, usize)| {
-        (1..=ORGANIZATIONS_MAX).contains(organizations)
-            && (*organizations..=COMPANIES_MAX).contains(companies)
-    };
-    parsed.filter(is_possible).ok_or_else(|| {
-        "expected two numbers such as 2500:6000, with at least as many companies as organizations".to_owned()
-    })
 }
 
 #[derive(Clone, Copy, Debug, Args)]
