@@ -20,8 +20,18 @@ pub struct TypeState {
     pub id: Option<TypeId>,
     /// What stands for each field among its questions.
     pub questions: QuestionMap,
+    /// Its active questions that carry none of the 16 fields.
+    pub others: Vec<Question>,
     /// Whether it has an active question of type Password.
     pub has_password: bool,
+}
+
+impl TypeState {
+    /// The active questions that carry none of the 16 fields and require an answer: a record without one may refuse every write, and a
+    /// new record cannot answer them.
+    pub fn required_of_others(&self) -> impl Iterator<Item = &Question> {
+        self.others.iter().filter(|question| question.required)
+    }
 }
 
 /// Everything that ConnectWise knows before a plan is made.
@@ -52,16 +62,14 @@ pub async fn read_type<E: Exchange>(
 ) -> Result<TypeState, ConnectWiseError> {
     let Some(id) = find_type(reader, type_name).await? else {
         let questions = FieldMap::from_fn(|_| QuestionMatch::Missing);
-        return Ok(TypeState { id: None, questions, has_password: false });
+        return Ok(TypeState { id: None, questions, others: Vec::new(), has_password: false });
     };
-    let questions = reader.questions(id).await?;
-    Ok(TypeState {
-        id: Some(id),
-        has_password: questions
-            .iter()
-            .any(|question| question.active && question.field_type == FieldType::Password),
-        questions: match_questions(&questions),
-    })
+    let mut all = reader.questions(id).await?;
+    let questions = match_questions(&all);
+    all.retain(|question| question.active);
+    let has_password = all.iter().any(|question| question.field_type == FieldType::Password);
+    all.retain(|question| questions.iter().all(|(_, ours)| ours.id() != Some(question.id)));
+    Ok(TypeState { id: Some(id), questions, others: all, has_password })
 }
 
 /// Looks for the type among those that ConnectWise lists.

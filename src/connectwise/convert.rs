@@ -8,7 +8,7 @@ use crate::domain::answer::{Answer, Stored};
 use crate::domain::company::{Company, ConfigurationStatus};
 use crate::domain::field::FieldMap;
 use crate::domain::ids::{CompanyId, QuestionId, RecordId, StatusId};
-use crate::domain::question::{FieldType, Question, QuestionMap};
+use crate::domain::question::{FieldType, OtherQuestion, Question, QuestionMap};
 use crate::domain::record::Record;
 
 pub(super) fn question(wire: wire::TypeQuestion) -> Question {
@@ -20,6 +20,7 @@ pub(super) fn question(wire: wire::TypeQuestion) -> Question {
             _ => FieldType::from_wire(wire.field_type.as_deref().unwrap_or_default()),
         },
         active: wire.inactive_flag != Some(true),
+        required: wire.required_flag == Some(true),
     }
 }
 
@@ -66,6 +67,7 @@ pub(super) fn record(
         created_at: info.and_then(|info| date_time(info.date_entered.as_deref()?)),
         defect: answers.as_ref().err().copied(),
         answers: answers.unwrap_or_else(|_| FieldMap::from_fn(|_| Stored::EMPTY)),
+        others: others(answered, questions),
         has_password: answered
             .iter()
             .any(|question| question.field_type.as_deref() == Some(FieldType::Password.as_wire())),
@@ -92,6 +94,26 @@ pub(super) fn answers(
     Ok(FieldMap::from_fn(|field| {
         questions[field].id().and_then(of).map_or(Stored::EMPTY, |question| stored(&question.answer))
     }))
+}
+
+/// The questions of a record that carry none of the 16 fields, without their answers.
+fn others(answered: &[wire::AnsweredQuestion], questions: &QuestionMap) -> Vec<OtherQuestion> {
+    let is_ours = |id: QuestionId| questions.iter().any(|(_, question)| question.id() == Some(id));
+    let other = |question: &wire::AnsweredQuestion| {
+        let id = question.question_id.map(QuestionId).filter(|id| !is_ours(*id))?;
+        let required = question.required_flag == Some(true);
+        Some(OtherQuestion { id, required, answered: is_answer(&question.answer) })
+    };
+    answered.iter().filter_map(other).collect()
+}
+
+/// Whether somebody answered, whatever it is.
+fn is_answer(answer: &Value) -> bool {
+    match answer {
+        Value::Null => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
+    }
 }
 
 /// An answer arrives as a scalar or null, whatever the type of its question. What is neither is nobody's but the question's owner's.

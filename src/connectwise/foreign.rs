@@ -36,8 +36,9 @@ const ANSWERS: [&str; 7] = [LOOK_UP, TYPES, QUESTIONS, STATUSES, COMPANY_STATUSE
 /// Members that ConnectWise leaves out or sends as null, each of which then means something.
 ///
 /// A flag is not set; a text is empty; an answer is none; a reference is to nothing; without a field type a question carries nothing.
-const OPTIONAL: [&str; 13] = [
+const OPTIONAL: [&str; 14] = [
     "inactiveFlag",
+    "requiredFlag",
     "deletedFlag",
     "closedFlag",
     "defaultFlag",
@@ -62,6 +63,7 @@ fn whole(path: &str) -> Value {
             {"id": 1, "question": "Organization Id", "fieldType": "Text", "entryType": "EntryField", "inactiveFlag": false},
             {"id": 2, "question": "Seats", "fieldType": "Number", "entryType": "EntryField", "inactiveFlag": false},
             {"id": 3, "question": "Door code", "fieldType": "Text", "entryType": "EntryField", "inactiveFlag": true},
+            {"id": 4, "question": "Owner", "fieldType": "Text", "entryType": "EntryField", "requiredFlag": true},
         ]),
         STATUSES => json!([{"id": 1, "description": "Active", "closedFlag": false, "defaultFlag": true}]),
         COMPANY_STATUSES => json!([{"id": 1, "inactiveFlag": false}, {"id": 2, "inactiveFlag": true}]),
@@ -74,6 +76,7 @@ fn whole(path: &str) -> Value {
                 {"answerId": 1, "questionId": 1, "question": "Organization Id", "answer": "101", "fieldType": "Text"},
                 {"answerId": 2, "questionId": 2, "question": "Seats", "answer": 40.0, "fieldType": "Number"},
                 {"answerId": 3, "questionId": 3, "question": "Door code", "answer": "4711", "fieldType": "Text"},
+                {"answerId": 4, "questionId": 4, "question": "Owner", "answer": "Ann", "fieldType": "Text", "requiredFlag": true},
             ],
             "_info": {"dateEntered": "2026-01-05T03:00:00Z", "updatedBy": "UmbrellaAPI"},
             "customFields": [{"id": 1, "value": "x"}],

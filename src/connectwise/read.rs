@@ -105,7 +105,7 @@ impl<E: Exchange> Reader<E> {
             what: "the questions of the configuration type",
             path: &["company", "configurations", "types", &id, "questions"],
             conditions: "",
-            fields: "id,question,fieldType,entryType,inactiveFlag",
+            fields: "id,question,fieldType,entryType,inactiveFlag,requiredFlag",
         };
         let questions: Vec<wire::TypeQuestion> = self.list(list).await?;
         Ok(questions.into_iter().map(convert::question).collect())

@@ -49,6 +49,7 @@ pub(super) struct TypeQuestion {
     pub(super) field_type: Option<String>,
     pub(super) entry_type: Option<String>,
     pub(super) inactive_flag: Option<bool>,
+    pub(super) required_flag: Option<bool>,
 }
 
 /// A configuration status.
@@ -108,6 +109,7 @@ pub(super) struct Info {
 pub(super) struct AnsweredQuestion {
     pub(super) question_id: Option<u64>,
     pub(super) field_type: Option<String>,
+    pub(super) required_flag: Option<bool>,
     #[serde(default)]
     pub(super) answer: Value,
 }

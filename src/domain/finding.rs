@@ -194,6 +194,8 @@ reasons! {
     ApiVersionBehind "api-version-behind" None, Attention, "test with a newer `connectwise.api_version`; ConnectWise drops a model 12 months after its successor";
     /// An optional right is missing: what depends on it is left out.
     RightMissing "right-missing" None, Attention, "give the API member's role this right, or ignore the finding";
+    /// The type requires an answer to a question of somebody else, and the record has none.
+    RequiredQuestion "required-question" None, Attention, "answer the question in ConnectWise, or make it optional";
     /// Another integration writes this record, too.
     ForeignWriter "foreign-writer" None, Attention, "switch the other integration off";
     /// An organization of Umbrella that the mapping does not name.

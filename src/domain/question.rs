@@ -103,6 +103,19 @@ pub struct Question {
     pub field_type: FieldType,
     /// Whether it is shown. Wire: the opposite of `inactiveFlag`.
     pub active: bool,
+    /// Whether records shall have an answer to it. Wire: `requiredFlag`.
+    pub required: bool,
+}
+
+/// A question on a record that carries none of the 16 fields. What its answer says is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherQuestion {
+    /// The question.
+    pub id: QuestionId,
+    /// Whether the record shall have an answer to it. Wire: `requiredFlag`.
+    pub required: bool,
+    /// Whether there is an answer.
+    pub answered: bool,
 }
 
 /// What stands for a field among the type's questions.

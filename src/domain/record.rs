@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::answer::Stored;
 use super::field::{FieldId, FieldMap};
 use super::ids::{CompanyId, OrgId, PsaId, RecordId, StatusId};
+use super::question::OtherQuestion;
 
 /// A record as ConnectWise has it. Answers to questions that are not among the 16 are not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Record {
     pub created_at: Option<DateTime<Utc>>,
     /// What the 16 fields say.
     pub answers: FieldMap<Stored>,
+    /// The other questions that it lists.
+    pub others: Vec<OtherQuestion>,
     /// Whether a question of type Password belongs to it: such an answer would be destroyed by writing it back.
     pub has_password: bool,
     /// What it has or lacks so that nobody can tell what it says; its answers are none then.

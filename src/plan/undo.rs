@@ -270,6 +270,7 @@ mod tests {
             device_identifier: String::new(),
             created_at: None,
             answers,
+            others: Vec::new(),
             has_password: false,
             defect: None,
         }

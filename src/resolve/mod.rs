@@ -6,6 +6,7 @@
 mod customers;
 mod questions;
 mod records;
+mod required;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ use crate::domain::finding::{Finding, Reason};
 use crate::domain::ids::{CompanyId, OrgId, psa_key};
 use crate::domain::mapping::{LineState, Mapping, MappingLine};
 use crate::domain::organization::Organization;
+use crate::domain::question::Question;
 use crate::domain::record::Record;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::waiver::Waivers;
@@ -60,6 +62,8 @@ pub struct Known<'a> {
     pub records: Vec<Record>,
     /// All configuration statuses.
     pub statuses: &'a [ConfigurationStatus],
+    /// The type's active questions that carry none of the 16 fields.
+    pub other_questions: &'a [Question],
     /// Whether the type has an active question of type Password.
     pub type_has_password: bool,
 }
@@ -124,6 +128,7 @@ pub fn resolve(known: Known<'_>, request: &Request<'_>) -> Resolution {
         customers: Customers::new(known.organizations),
         companies: by_identifier(known.companies),
         records: Records::new(known.records, known.statuses),
+        other_questions: known.other_questions,
         type_has_password: known.type_has_password,
         request,
     };
@@ -138,6 +143,7 @@ struct Resolver<'a> {
     customers: Customers<'a>,
     companies: BTreeMap<String, Vec<&'a Company>>,
     records: Records,
+    other_questions: &'a [Question],
     type_has_password: bool,
     request: &'a Request<'a>,
 }
@@ -173,6 +179,7 @@ impl Resolver<'_> {
         if self.type_has_password || record.as_ref().is_some_and(|record| record.has_password) {
             return left(Reason::PasswordQuestion, "the configuration type has a Password question".into());
         }
+        findings.extend(required::unanswered(line, self.other_questions, record.as_ref()));
         let window = self.window(record.as_ref());
         Ok(Target { organization, company_id, record, window })
     }

@@ -61,7 +61,7 @@ mod tests {
     use crate::domain::question::FieldType;
 
     fn question(id: u64, text: &str, field_type: FieldType, active: bool) -> Question {
-        Question { id: QuestionId(id), text: text.into(), field_type, active }
+        Question { id: QuestionId(id), text: text.into(), field_type, active, required: false }
     }
 
     fn found(id: u64, field_type: FieldType) -> QuestionMatch {

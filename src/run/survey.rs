@@ -152,6 +152,7 @@ pub(super) async fn resolved(
         companies: &companies,
         records,
         statuses: &statuses,
+        other_questions: &type_state.others,
         type_has_password: type_state.has_password,
     };
     let resolution = resolve(known, request);

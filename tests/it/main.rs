@@ -16,6 +16,7 @@ mod matching;
 mod network;
 mod openapi;
 mod operator;
+mod other_questions;
 mod peers;
 mod plan_file;
 mod planning;

@@ -49,6 +49,7 @@ impl World {
             companies: &self.companies,
             records: self.records,
             statuses: &statuses(),
+            other_questions: &[],
             type_has_password: self.type_has_password,
         };
         let request = Request {

@@ -56,6 +56,7 @@ pub(crate) fn record(id: u64, company: u64, says: &str) -> Record {
         device_identifier: format!("umbrella:{says}"),
         created_at: Some("2026-01-05T03:00:00Z".parse().unwrap()),
         answers,
+        others: Vec::new(),
         has_password: false,
         defect: None,
     }

@@ -35,6 +35,7 @@ fn record(says: &[(FieldId, &str)]) -> Record {
         device_identifier: String::new(),
         created_at: None,
         answers: FieldMap::from_fn(|field| Stored::new(of_field(field))),
+        others: Vec::new(),
         has_password: false,
         defect: None,
     }

@@ -247,7 +247,9 @@ pub(super) fn created(
     if let Some(entries) = questions {
         answers::write(&mut record, kind, &entries, writing(connectwise, Others::Keep, change.storing))?;
     }
-    answers::check_required(&record, kind)?;
+    if !connectwise.required_answers_unchecked {
+        answers::check_required(&record, kind)?;
+    }
     Ok(record)
 }
 
@@ -285,7 +287,9 @@ pub(super) fn patched(
     }
     if let Some(kind) = kind {
         answers::complete(&mut record, kind);
-        answers::check_required(&record, kind)?;
+        if !connectwise.required_answers_unchecked {
+            answers::check_required(&record, kind)?;
+        }
     }
     record.last_updated = Some(change.now);
     record.updated_by.clone_from(&connectwise.api_member);

@@ -30,6 +30,8 @@ pub struct ConnectWise {
     pub new_questions_show_late: bool,
     /// Quirk: an answer to a question that the type does not have is ignored, not refused
     pub unknown_questions_ignored: bool,
+    /// Quirk: a required question may stay without an answer
+    pub required_answers_unchecked: bool,
     /// What the API member's security role allows
     pub role: Role,
     /// Statuses of companies
@@ -58,6 +60,7 @@ impl Default for ConnectWise {
             custom_fields_demanded: false,
             new_questions_show_late: false,
             unknown_questions_ignored: false,
+            required_answers_unchecked: false,
             role: Role::default(),
             company_statuses: vec![
                 CompanyStatus { id: 1, name: "Active".into(), default: true, inactive: false },
