@@ -11,6 +11,7 @@ pub mod http;
 pub mod progress;
 pub mod secret;
 
+pub mod mapping;
 pub mod resolve;
 pub mod translate;
 

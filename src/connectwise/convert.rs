@@ -41,6 +41,7 @@ pub(super) fn company(wire: wire::Company, inactive: Option<&[u64]>) -> Company 
         inactive: inactive.map(|inactive| status.is_some_and(|status| inactive.contains(&status))),
         name: wire.name.unwrap_or_default(),
         identifier: wire.identifier,
+        website: wire.website.as_str().filter(|website| !website.trim().is_empty()).map(str::to_owned),
     }
 }
 

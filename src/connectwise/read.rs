@@ -147,7 +147,7 @@ impl<E: Exchange> Reader<E> {
             what: "the list of companies",
             path: &["company", "companies"],
             conditions: conditions::NOT_DELETED,
-            fields: "id,identifier,name,status/id,deletedFlag",
+            fields: "id,identifier,name,status/id,deletedFlag,website",
         };
         let mut companies: Vec<wire::Company> = self.list(list).await?;
         companies.retain(|company| company.deleted_flag != Some(true));

@@ -79,6 +79,9 @@ pub(super) struct Company {
     pub(super) name: Option<String>,
     pub(super) status: Option<Reference>,
     pub(super) deleted_flag: Option<bool>,
+    /// A text; what is none costs nobody a night.
+    #[serde(default)]
+    pub(super) website: Value,
 }
 
 /// A configuration. `answers` is how much is kept of each question.

@@ -13,6 +13,8 @@ pub struct Company {
     pub name: String,
     /// Whether the company's status is flagged inactive. `None` when the right to read company statuses is missing.
     pub inactive: Option<bool>,
+    /// Wire: `website`, as somebody typed it; `None` where nobody did.
+    pub website: Option<String>,
 }
 
 /// A status that configurations can have.

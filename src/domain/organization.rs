@@ -13,4 +13,7 @@ pub struct Organization {
     pub seats: Option<u64>,
     /// Wire: `packageName`; only the provider customer list has it.
     pub package: Option<String>,
+    /// The domains of its administrators' addresses, without those of mail providers. Wire: `adminEmails`; only the provider customer list
+    /// has it.
+    pub domains: Vec<String>,
 }

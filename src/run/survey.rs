@@ -183,6 +183,7 @@ pub(super) fn mapped(mapping: &Mapping) -> Vec<Organization> {
             name: line.name.clone().unwrap_or_else(|| line.psa_id.to_string()),
             seats: line.seats,
             package: line.package.clone(),
+            domains: Vec::new(),
         })
         .collect()
 }

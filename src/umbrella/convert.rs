@@ -1,13 +1,16 @@
 //! From Umbrella's rows to psasync's vocabulary. Pure.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use serde_json::Value;
 
 use super::wire;
 use crate::domain::finding::Reason;
 use crate::domain::ids::OrgId;
 use crate::domain::metrics::{CategoryRequests, Presence, Reading, Threats, Unread};
 use crate::domain::organization::Organization;
+use crate::mapping::domain_of_address;
 
 /// Malware. 66 is a twin that counts the same requests again.
 pub(super) const MALWARE: ThreatCategory = ThreatCategory { id: 67, name: "Malware", words: &["malware"] };
@@ -78,7 +81,15 @@ pub(super) fn organization(customer: wire::Customer) -> Organization {
         name: text(&customer.customer_name),
         seats: customer.seats.map(|seats| seats.0),
         package: customer.package_name.as_deref().and_then(present),
+        domains: domains(&customer.admin_emails),
     }
+}
+
+/// The domains of addresses, each once. The addresses themselves are not kept.
+fn domains(addresses: &Value) -> Vec<String> {
+    let addresses = addresses.as_array().map(Vec::as_slice).unwrap_or_default();
+    let domains = addresses.iter().filter_map(|address| domain_of_address(address.as_str()?));
+    domains.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A text that says something.

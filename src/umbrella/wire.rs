@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
+use serde_json::Value;
 
 use super::paging::Row;
 
@@ -69,6 +70,9 @@ pub(super) struct Customer {
     pub(super) seats: Option<Count>,
     #[serde(default)]
     pub(super) package_name: Option<String>,
+    /// Texts; what is none costs nobody a night.
+    #[serde(default)]
+    pub(super) admin_emails: Value,
 }
 
 /// `GET /reports/v2/providers/consoles`: one object without an envelope.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use http::Method;
 use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Reason};
-use psasync::domain::ids::OrgId;
 use psasync::domain::organization::Organization;
 use psasync::plan::Action;
 use psasync::run::{Exit, NearMatches, Report};
@@ -18,6 +17,7 @@ use simulator::{Limits, Logged, Service, Settings, World};
 
 use crate::customers::{acme, question_id, record, with_customers};
 use crate::simulated::{Night, Told as _};
+use crate::worlds::organization;
 
 /// Requests to Umbrella about one organization, by the end of their path.
 fn about(night: &Night, organization: i64) -> BTreeMap<String, usize> {
@@ -54,7 +54,7 @@ async fn ask_without_month(night: &Night) {
     let services = night.services();
     let scheduled = night.simulation.now();
     let fleet = services.umbrella.fleet(scheduled, &[], None).await.unwrap();
-    let organization = Organization { id: OrgId(101), name: String::new(), seats: None, package: None };
+    let organization = Organization { name: String::new(), seats: None, ..organization(101) };
     let needs = Needs {
         scheduled,
         month: None,

@@ -26,7 +26,13 @@ pub(crate) fn mapping(lines: impl IntoIterator<Item = MappingLine>) -> Mapping {
 }
 
 pub(crate) fn organization(id: u64) -> Organization {
-    Organization { id: OrgId(id), name: format!("Organization {id}"), seats: Some(10), package: None }
+    Organization {
+        id: OrgId(id),
+        name: format!("Organization {id}"),
+        seats: Some(10),
+        package: None,
+        domains: Vec::new(),
+    }
 }
 
 pub(crate) fn company(id: u64, identifier: &str) -> Company {
@@ -35,6 +41,7 @@ pub(crate) fn company(id: u64, identifier: &str) -> Company {
         identifier: identifier.into(),
         name: identifier.into(),
         inactive: Some(false),
+        website: None,
     }
 }
 

@@ -166,7 +166,13 @@ fn top_identity(id: u64, requests: u64) -> Value {
 }
 
 fn organization(id: OrgId) -> Organization {
-    Organization { id, name: "Alpha".into(), seats: Some(40), package: Some("DNS Advantage".into()) }
+    Organization {
+        id,
+        name: "Alpha".into(),
+        seats: Some(40),
+        package: Some("DNS Advantage".into()),
+        domains: Vec::new(),
+    }
 }
 
 fn needs(month: Option<Window>) -> Needs<'static> {
