@@ -5,11 +5,20 @@
 //!
 //! # What this does not judge
 //! * Two organizations at one company, or one organization at two: that is a finding of the run, for those companies alone.
+//!
+//! [`MappingFile`] adds and changes lines, and keeps every byte of the others.
+
+mod edit;
+#[cfg(test)]
+mod editing;
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::Path;
 
 use csv::ByteRecord;
+
+pub use edit::{EditError, MappingFile, NewLine};
 
 use super::files;
 use super::nearest::nearest;
@@ -17,6 +26,9 @@ use super::problem::{Fault, Place, Problems, shown};
 use crate::domain::finding::Reason;
 use crate::domain::ids::{OrgId, PsaId};
 use crate::domain::mapping::{LineState, Mapping, MappingLine, Source};
+
+/// Some editors begin a text in UTF-8 with it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Bytes of the largest mapping: a hundred times as many lines as the largest provider has customers.
 const MAPPING_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -31,34 +43,68 @@ pub fn load(path: &Path) -> Result<Mapping, Problems> {
     match files::read(path, MAPPING_BYTES_MAX) {
         Ok(bytes) => parse(path, &bytes),
         Err(fault) => {
-            let hint = "name the mapping in `mapping.file`; its header is `org_id,psa_id`";
-            problems.add(Place::file(path), if fault.hint.is_none() { fault.hint(hint) } else { fault });
+            problems.add(Place::file(path), unreadable(fault));
             Err(problems)
         }
     }
 }
 
+fn unreadable(fault: Fault) -> Fault {
+    let hint = "name the mapping in `mapping.file`; its header is `org_id,psa_id`";
+    if fault.hint.is_none() { fault.hint(hint) } else { fault }
+}
+
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Mapping, Problems> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let read = parse_lines(path, bytes)?.mapping;
+    if !read.lines.is_empty() {
+        return Ok(read);
+    }
+    let fault = Fault::new("no line names an organization and a company");
+    let mut problems = Problems::default();
+    problems.add(Place::file(path), fault.hint("add a line with `org_id` and `psa_id` for each customer"));
+    Err(problems)
+}
+
+/// A mapping file, line by line. There may be none that is usable yet.
+struct Parsed {
+    mapping: Mapping,
+    separator: u8,
+    /// `None`: there is not even a header.
+    columns: Option<Columns>,
+    rows: Vec<Row>,
+}
+
+/// Reads a file as [`parse`] does; it need not have a usable line.
+fn parse_lines(path: &Path, bytes: &[u8]) -> Result<Parsed, Problems> {
+    let (bytes, mark) = match bytes.strip_prefix(BYTE_ORDER_MARK) {
+        Some(bytes) => (bytes, BYTE_ORDER_MARK.len()),
+        None => (bytes, 0),
+    };
     let mut parser = Parser { path, problems: Problems::default(), read: Mapping::default() };
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         let fault = Fault::new("a text in UTF-16").hint("save the file as \"CSV UTF-8\"");
         parser.problems.add(Place::file(path), fault);
+        return Err(parser.problems);
+    }
+    let separator = separator(bytes);
+    let mut rows = parser.rows(bytes, separator);
+    let columns = parser.file(&rows, separator);
+    for row in &mut rows {
+        row.bytes = row.bytes.start + mark..row.bytes.end + mark;
+    }
+    let Parser { problems, read: mapping, .. } = parser;
+    if problems.is_empty() {
+        Ok(Parsed { mapping, separator, columns, rows })
     } else {
-        parser.file(bytes);
+        Err(problems.sorted())
     }
-    let Parser { mut problems, read, .. } = parser;
-    if problems.is_empty() && read.lines.is_empty() {
-        let fault = Fault::new("no line names an organization and a company");
-        problems
-            .add(Place::file(path), fault.hint("add a line with `org_id` and `psa_id` for each customer"));
-    }
-    if problems.is_empty() { Ok(read) } else { Err(problems.sorted()) }
 }
 
 /// A line of the file, or several that a quoted field holds together.
 struct Row {
     number: usize,
+    /// Where it is in the file, without its line break.
+    bytes: Range<usize>,
     /// `None`: not UTF-8, which has been reported.
     fields: Option<Vec<String>>,
 }
@@ -74,24 +120,23 @@ impl Parser<'_> {
         self.problems.add(Place::line(self.path, line), fault);
     }
 
-    fn file(&mut self, bytes: &[u8]) {
-        let separator = separator(bytes);
-        let mut rows = self.rows(bytes, separator).into_iter();
-        let Some(Row { number, fields: Some(header) }) = rows.next() else { return };
-        let columns = self.columns(number, &header, separator);
+    /// Takes the lines behind the header, and says where the columns are.
+    fn file(&mut self, rows: &[Row], separator: u8) -> Option<Columns> {
+        let (Row { number, fields: Some(header), .. }, rows) = rows.split_first()? else { return None };
+        let columns = self.columns(*number, header, separator);
         let mut seen = HashSet::new();
         for row in rows {
-            let Some(fields) = row.fields else { continue };
+            let Some(fields) = &row.fields else { continue };
             if fields.len() != header.len() {
                 let (found, expected) = (fields.len(), header.len());
                 let fault = Fault::new(format!("expected {expected} fields, found {found}"));
                 let hint = format!("a field that contains `{}` stands between quotes", char::from(separator));
                 self.report(row.number, fault.hint(hint));
-            } else if !seen.contains(&fields) {
-                self.row(&columns, row.number, &fields);
-                seen.insert(fields);
+            } else if seen.insert(fields) {
+                self.row(&columns, row.number, fields);
             }
         }
+        Some(columns)
     }
 
     /// The rows that are not blank. One that is not UTF-8 is reported and left out.
@@ -118,7 +163,7 @@ impl Parser<'_> {
             let begins_at = begins_at + blank;
             number += bytes[counted_to..begins_at].iter().filter(|byte| **byte == b'\n').count();
             counted_to = begins_at;
-            if ends_at == bytes.len() && is_quote_open(&bytes[begins_at..], separator) {
+            if ends_at == bytes.len() && fields_of(&bytes[begins_at..], separator).is_open {
                 let fault = Fault::new("a quote is opened and never closed");
                 self.report(number, fault.hint("a quote inside of a quoted field is written twice"));
                 return rows;
@@ -133,7 +178,9 @@ impl Parser<'_> {
                     self.report(number, fault.hint("save the file as \"CSV UTF-8\""));
                 }
             }
-            rows.push(Row { number, fields });
+            let breaks =
+                bytes[begins_at..ends_at].iter().rev().take_while(|byte| b"\r\n".contains(byte)).count();
+            rows.push(Row { number, bytes: begins_at..ends_at - breaks, fields });
         }
     }
 
@@ -240,6 +287,7 @@ impl Columns {
     const PACKAGE: usize = 4;
     const SEATS: usize = 5;
     const NAME: usize = 6;
+    const NOTE: usize = 7;
 }
 
 fn org_id(text: &str) -> Result<OrgId, Fault> {
@@ -318,8 +366,16 @@ fn position(reader: &csv::Reader<&[u8]>) -> usize {
     usize::try_from(reader.position().byte()).unwrap_or(usize::MAX)
 }
 
-/// Whether the rest of the file, which is one row, ends inside of a quoted field: the quote has swallowed lines that were not meant.
-fn is_quote_open(row: &[u8], separator: u8) -> bool {
+/// The fields of a row as they are written.
+struct Fields {
+    /// Where each is, quotes included.
+    spans: Vec<Range<usize>>,
+    /// Whether the row ends inside of a quoted field: the quote has swallowed lines that were not meant.
+    is_open: bool,
+}
+
+/// Takes one row apart.
+fn fields_of(row: &[u8], separator: u8) -> Fields {
     enum At {
         FieldStart,
         Unquoted,
@@ -327,13 +383,21 @@ fn is_quote_open(row: &[u8], separator: u8) -> bool {
         /// Behind a quote that ends the field, unless another one follows.
         Closed,
     }
-    let end = row.iter().fold(At::FieldStart, |at, byte| match (at, byte) {
-        (At::Quoted, b'"') => At::Closed,
-        (At::FieldStart | At::Closed, b'"') | (At::Quoted, _) => At::Quoted,
-        (_, byte) if *byte == separator => At::FieldStart,
-        (At::FieldStart | At::Unquoted | At::Closed, _) => At::Unquoted,
-    });
-    matches!(end, At::Quoted)
+    let (mut at, mut begin, mut spans) = (At::FieldStart, 0, Vec::new());
+    for (index, byte) in row.iter().enumerate() {
+        at = match (at, byte) {
+            (At::Quoted, b'"') => At::Closed,
+            (At::FieldStart | At::Closed, b'"') | (At::Quoted, _) => At::Quoted,
+            (_, byte) if *byte == separator => {
+                spans.push(begin..index);
+                begin = index + 1;
+                At::FieldStart
+            }
+            (At::FieldStart | At::Unquoted | At::Closed, _) => At::Unquoted,
+        };
+    }
+    spans.push(begin..row.len());
+    Fields { spans, is_open: matches!(at, At::Quoted) }
 }
 
 #[cfg(test)]
