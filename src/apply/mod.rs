@@ -144,9 +144,7 @@ impl ApplyError {
     /// Whether nothing else can be written either.
     fn ends_run(&self) -> bool {
         match self {
-            Self::ConnectWise(error) => {
-                matches!(error, ConnectWiseError::Credentials(_) | ConnectWiseError::RightMissing { .. })
-            }
+            Self::ConnectWise(error) => error.is_refusal(),
             _ => true,
         }
     }

@@ -122,7 +122,7 @@ pub async fn collect<E: Exchange>(
         reader.companies(),
         records(reader, &type_state),
     )?;
-    let mut findings: Vec<_> = version_behind(reader).into_iter().collect();
+    let mut findings: Vec<_> = reader.version_behind().into_iter().collect();
     if inactive.is_none() {
         findings.push(Finding::new(
             Reason::RightMissing,
@@ -156,16 +156,26 @@ async fn records<E: Exchange>(
         .map_err(|reason| ConnectWiseError::Partial { what: "the list of configurations".to_owned(), reason })
 }
 
-/// A finding when the server has moved on from the pinned version.
-fn version_behind<E: Exchange>(reader: &Reader<E>) -> Option<Finding> {
-    let pinned = reader.connection().api_version();
-    let (year, release) = version(&reader.connection().current_version()?)?;
-    let is_behind = version(pinned)?.cmp(&(year, release)) == Ordering::Less;
-    is_behind.then(|| {
-        let sentence =
-            format!("ConnectWise has API version {year}.{release}; `connectwise.api_version` is {pinned}");
-        Finding::new(Reason::ApiVersionBehind, "ConnectWise", sentence)
-    })
+impl<E: Exchange> Reader<E> {
+    /// A finding when the server has moved on from the pinned version.
+    #[must_use]
+    pub fn version_behind(&self) -> Option<Finding> {
+        let (current, pinned) = self.versions();
+        let (year, release) = version(&current?)?;
+        let is_behind = version(pinned)?.cmp(&(year, release)) == Ordering::Less;
+        is_behind.then(|| {
+            let sentence = format!(
+                "ConnectWise has API version {year}.{release}; `connectwise.api_version` is {pinned}"
+            );
+            Finding::new(Reason::ApiVersionBehind, "ConnectWise", sentence)
+        })
+    }
+
+    /// The version that ConnectWise said it has, once it answered, and the pinned one, empty for the newest.
+    #[must_use]
+    pub fn versions(&self) -> (Option<String>, &str) {
+        (self.connection().current_version(), self.connection().api_version())
+    }
 }
 
 /// Year and release of a version such as `2025.16` or `v2025.16.100`.

@@ -16,6 +16,7 @@ use url::Url;
 use super::error::ConnectWiseError;
 use super::wire::CompanyInfo;
 use crate::clock::Clock;
+use crate::http::redirect::host_and_port;
 use crate::http::{
     Answer, Call, Caller, Counters, Exchange, Limiter, ReadError, Refusal, RetrySettings, Traffic, Window,
     WriteOutcome,
@@ -214,7 +215,12 @@ impl<E: Exchange> Connection<E> {
     }
 
     fn noted<T>(&self, outcome: Result<Answer<T>, ReadError>) -> Result<Answer<T>, ReadFailure> {
-        let answer = outcome.map_err(ReadFailure::from)?;
+        let answer = outcome.map_err(|error| match error {
+            ReadError::Refused(refusal) if is_other_host(&refusal) => {
+                ReadFailure::OtherHost { host: self.host(), refusal }
+            }
+            error => error.into(),
+        })?;
         if let Some(version) = answer.headers.get(CURRENT_VERSION).and_then(|value| value.to_str().ok()) {
             *lock(&self.current_version) = Some(version.to_owned());
         }
@@ -262,8 +268,12 @@ impl<E: Exchange> Connection<E> {
         Some(newer)
     }
 
-    /// Asks the login host, without credentials. An unknown company is 200 with `null`.
     async fn look_up(&self) -> Result<String, ReadFailure> {
+        self.company_info().await.map(|info| info.codebase)
+    }
+
+    /// Asks the login host, without credentials. An unknown company is 200 with `null`.
+    pub(super) async fn company_info(&self) -> Result<CompanyInfo, ReadFailure> {
         let mut url = self.settings.base_url.clone();
         let login_host = url.host_str().and_then(|host| host.strip_prefix("api-")).map(str::to_owned);
         if let Some(host) = login_host {
@@ -275,11 +285,31 @@ impl<E: Exchange> Connection<E> {
         }
         let request = request(Method::GET, &url, HeaderMap::new(), Bytes::new());
         let call = Call { request: &request, limiter: &self.limiter, deadline: None };
-        let info: Answer<Option<CompanyInfo>> = self.patient.read(call).await?;
-        match info.body {
-            Some(info) => Ok(info.codebase),
-            None => Err(ReadFailure::CompanyUnknown(self.settings.company_id.clone())),
+        let info = self.patient.read::<Option<CompanyInfo>>(call).await;
+        let host = host_and_port(&url);
+        match info.map(|answer| answer.body) {
+            Ok(Some(info)) => Ok(info),
+            Ok(None) => Err(ReadFailure::CompanyUnknown { company: self.settings.company_id.clone(), host }),
+            Err(source) => Err(ReadFailure::LookUp { host, source }),
         }
+    }
+
+    /// The login company. Configuration: `connectwise.company_id`.
+    pub(super) fn company_id(&self) -> &str {
+        &self.settings.company_id
+    }
+
+    /// The codebase that the configuration names; `None` where it is looked up.
+    pub(super) fn named_codebase(&self) -> Option<&str> {
+        match &self.settings.codebase {
+            Codebase::Auto => None,
+            Codebase::Named(name) => Some(name.trim_matches('/')),
+        }
+    }
+
+    /// The host of the API, with its port where that is not the scheme's own.
+    pub(super) fn host(&self) -> String {
+        host_and_port(&self.settings.base_url)
     }
 }
 
@@ -287,7 +317,11 @@ impl<E: Exchange> Connection<E> {
 #[derive(Debug)]
 pub(super) enum ReadFailure {
     /// ConnectWise does not know the login company.
-    CompanyUnknown(String),
+    CompanyUnknown { company: String, host: String },
+    /// The login host did not answer the look-up of the codebase.
+    LookUp { host: String, source: ReadError },
+    /// ConnectWise answers that the API has another host.
+    OtherHost { host: String, refusal: Refusal },
     /// Anything else.
     Read(ReadError),
 }
@@ -302,12 +336,20 @@ impl ReadFailure {
     /// What it means for the run that `what` was not read.
     pub(super) fn into_error(self, what: &str) -> ConnectWiseError {
         let source = match self {
-            Self::CompanyUnknown(company) => {
-                return ConnectWiseError::Credentials(format!("the login company `{company}` is unknown"));
+            Self::CompanyUnknown { company, host } => {
+                return ConnectWiseError::CompanyUnknown { company, host };
+            }
+            Self::OtherHost { host, refusal } => return ConnectWiseError::OtherHost { host, refusal },
+            Self::LookUp { host, source } if is_no_company_info(&source) => {
+                return ConnectWiseError::NotConnectWise { host, source };
+            }
+            Self::LookUp { source, .. } => {
+                return ConnectWiseError::Unreadable { what: "the codebase".to_owned(), source };
             }
             Self::Read(source) => source,
         };
         match source.refusal() {
+            Some(refusal) if is_about_client_id(refusal) => ConnectWiseError::ClientId(refusal.clone()),
             Some(refusal) if is_wrong_address_of_list(refusal) => {
                 ConnectWiseError::Credentials(refusal.to_string())
             }
@@ -324,6 +366,30 @@ impl ReadFailure {
     pub(super) fn is_forbidden(&self) -> bool {
         matches!(self, Self::Read(error) if error.refusal().is_some_and(|refusal| refusal.status == StatusCode::FORBIDDEN))
     }
+}
+
+/// Whether something else than ConnectWise answered the look-up: no JSON, JSON of another shape, or no such page.
+fn is_no_company_info(source: &ReadError) -> bool {
+    match source {
+        ReadError::Undecodable(_) => true,
+        ReadError::Refused(refusal) => {
+            refusal.status.is_client_error() && refusal.status != StatusCode::TOO_MANY_REQUESTS
+        }
+        ReadError::Exchange(_) | ReadError::Redirected { .. } | ReadError::DeadlinePassed { .. } => false,
+    }
+}
+
+/// Whether ConnectWise says that it has the API elsewhere. In the cloud the login host answers so, with a status that nobody wrote down.
+fn is_other_host(refusal: &Refusal) -> bool {
+    refusal.complaint.code.as_deref() == Some("Security")
+        && refusal.complaint.text.to_lowercase().contains("ssl is required")
+}
+
+/// Whether the refusal names the client id. Its status is not documented, and not its words.
+fn is_about_client_id(refusal: &Refusal) -> bool {
+    let words: String = refusal.complaint.to_string().to_lowercase().split_whitespace().collect();
+    let is_refused = matches!(refusal.status.as_u16(), 400 | 401 | 403);
+    is_refused && words.replace(['-', '_'], "").contains("clientid")
 }
 
 fn right_to_read(what: &str) -> &'static str {

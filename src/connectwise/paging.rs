@@ -142,7 +142,9 @@ impl<E: Exchange> Pages<'_, E> {
 /// Whether a smaller page might be answered.
 fn may_be_too_large(failure: &ReadFailure) -> bool {
     match failure {
-        ReadFailure::CompanyUnknown(_) => false,
+        ReadFailure::CompanyUnknown { .. } | ReadFailure::LookUp { .. } | ReadFailure::OtherHost { .. } => {
+            false
+        }
         ReadFailure::Read(error) => match error {
             ReadError::Exchange(_) | ReadError::Undecodable(_) => true,
             ReadError::Refused(refusal) => refusal.status.is_server_error(),

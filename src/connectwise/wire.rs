@@ -10,6 +10,17 @@ pub(super) struct CompanyInfo {
     /// Such as `v2025_1/`, with a slash at its end, which is cut.
     #[serde(rename = "Codebase", deserialize_with = "codebase")]
     pub(super) codebase: String,
+    /// The company in words.
+    #[serde(rename = "CompanyName", default, deserialize_with = "lenient_text")]
+    pub(super) company_name: Option<String>,
+    /// Such as `v2025.1.108231`.
+    #[serde(rename = "VersionNumber", default, deserialize_with = "lenient_text")]
+    pub(super) version: Option<String>,
+}
+
+/// A text that nothing depends on: what is none is not there.
+fn lenient_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_str().map(str::to_owned))
 }
 
 /// One segment of a path, without its slash: what anybody may say who answers for the login host goes into every address.

@@ -152,13 +152,8 @@ fn lease_exit(error: &LeaseError) -> Exit {
     }
 }
 
-fn connectwise_exit(error: &ConnectWiseError) -> Exit {
-    match error {
-        ConnectWiseError::Credentials(_) | ConnectWiseError::RightMissing { .. } => Exit::Denied,
-        ConnectWiseError::Unreadable { .. }
-        | ConnectWiseError::Partial { .. }
-        | ConnectWiseError::TypeUnusable(_) => Exit::Failed,
-    }
+pub(super) fn connectwise_exit(error: &ConnectWiseError) -> Exit {
+    if error.is_refusal() { Exit::Denied } else { Exit::Failed }
 }
 
 pub(super) fn apply_exit(error: &ApplyError) -> Exit {

@@ -4,6 +4,7 @@
 
 mod approvals;
 mod bootstrap;
+pub mod doctor;
 mod error;
 mod exit;
 mod explain;

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::error::TokenError;
+use super::scopes::Scopes;
 use super::wire;
 use crate::domain::ids::OrgId;
 use crate::http::Limiter;
@@ -84,23 +85,6 @@ impl Token {
     }
 }
 
-/// What a token may be used for, as `resource:right`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Scopes(Vec<String>);
-
-impl Scopes {
-    /// Whether `scope` is among them, for reading or for more than that. `admin` stands for everything below it.
-    pub(super) fn cover(&self, scope: &str) -> bool {
-        let resource = scope.split(':').next().unwrap_or_default();
-        self.0.iter().any(|own| {
-            let own = own.split(':').next().unwrap_or_default();
-            resource
-                .strip_prefix(own)
-                .is_some_and(|rest| !own.is_empty() && (rest.is_empty() || rest.starts_with('.')))
-        })
-    }
-}
-
 #[derive(Deserialize)]
 struct Claims {
     #[serde(default)]
@@ -128,9 +112,9 @@ impl Claims {
             text.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>()
         };
         [&self.scope, &self.scopes].into_iter().find_map(|claim| match claim {
-            Value::String(text) => Some(Scopes(words(text))),
+            Value::String(text) => Some(Scopes::new(words(text))),
             Value::Array(items) => {
-                Some(Scopes(items.iter().filter_map(Value::as_str).flat_map(words).collect()))
+                Some(Scopes::new(items.iter().filter_map(Value::as_str).flat_map(words).collect()))
             }
             _ => None,
         })

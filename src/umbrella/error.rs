@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::domain::finding::Reason;
 use crate::domain::metrics::Unread;
-use crate::http::{ReadError, RedirectError, Refusal};
+use crate::http::{DecodeError, ReadError, RedirectError, Refusal};
 
 /// Why Umbrella could not be used by this run.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -47,6 +47,8 @@ pub enum UmbrellaError {
         what: &'static str,
         /// What is wrong with the answer.
         detail: String,
+        /// What a person can do about it.
+        hint: &'static str,
     },
 }
 
@@ -68,8 +70,7 @@ impl UmbrellaError {
             Self::NoCustomerList { .. } => {
                 "set `umbrella.customers` to `auto`, or to `mapping` so that the organizations come from the mapping file"
             }
-            Self::Unavailable { hint, .. } => hint,
-            Self::Unreadable { .. } => "run again; if it stays, look for a newer version of psasync",
+            Self::Unavailable { hint, .. } | Self::Unreadable { hint, .. } => hint,
         }
     }
 }
@@ -125,26 +126,27 @@ impl AskError {
 
     /// What this means for the run, where the run cannot go on without the answer.
     pub(super) fn for_run(&self, what: &'static str, scope: &'static str) -> UmbrellaError {
-        let detail = self.to_string();
+        let detail = self.detail(what);
         match self {
-            Self::Token(TokenError::Refused(refusal))
-                if !refusal.status.is_client_error() || is_throttle(refusal) =>
-            {
-                unavailable(what, detail, None)
-            }
             Self::Token(TokenError::Refused(refusal)) if refusal.status == StatusCode::NOT_FOUND => {
-                unavailable(what, detail, Some("check `umbrella.base_url`: there is no token endpoint"))
+                unavailable(what, detail, Some(NO_TOKEN_ENDPOINT))
+            }
+            Self::Token(TokenError::Refused(refusal)) if !is_about_key(refusal) => {
+                unavailable(what, detail, None)
             }
             Self::Token(TokenError::Refused(_) | TokenError::Rejected(_)) => {
                 UmbrellaError::Credentials { detail }
             }
-            Self::Token(TokenError::Unusable(_)) => UmbrellaError::Unreadable { what, detail },
+            Self::Token(TokenError::Unusable(_)) => UmbrellaError::Unreadable { what, detail, hint: NEWER },
+            Self::Token(TokenError::Unread(ReadError::Redirected { .. })) => {
+                unavailable(what, detail, Some(NO_TOKEN_ENDPOINT))
+            }
             Self::Read(ReadError::Refused(refusal)) if refusal.status == StatusCode::FORBIDDEN => {
                 UmbrellaError::MissingScope { scope, detail }
             }
-            Self::Read(ReadError::Undecodable(_))
-            | Self::Token(TokenError::Unread(ReadError::Undecodable(_))) => {
-                UmbrellaError::Unreadable { what, detail }
+            Self::Read(ReadError::Undecodable(error))
+            | Self::Token(TokenError::Unread(ReadError::Undecodable(error))) => {
+                UmbrellaError::Unreadable { what, detail, hint: unreadable_hint(error) }
             }
             Self::Read(ReadError::DeadlinePassed { last })
             | Self::Token(TokenError::Unread(ReadError::DeadlinePassed { last })) => {
@@ -167,6 +169,17 @@ impl AskError {
         }
     }
 
+    /// What happened; that there is no token is said only where it is not what was asked for, or what is said anyway.
+    fn detail(&self, what: &str) -> String {
+        match self {
+            Self::Token(TokenError::Refused(refusal)) if what == TOKEN || is_about_key(refusal) => {
+                refusal.to_string()
+            }
+            Self::Token(TokenError::Unread(error)) if what == TOKEN => error.to_string(),
+            _ => self.to_string(),
+        }
+    }
+
     /// The run's error where the token endpoint refuses the key: then no other question fares better. A report that refuses even a fresh
     /// token costs itself only: it may be refused by what the account has bought, not by the key.
     pub(super) fn ends_run(&self, what: &'static str) -> Option<UmbrellaError> {
@@ -179,8 +192,25 @@ impl AskError {
     }
 }
 
-fn is_throttle(refusal: &Refusal) -> bool {
-    refusal.status == StatusCode::TOO_MANY_REQUESTS
+/// What is asked for where nothing but a token is.
+pub(super) const TOKEN: &str = "a token";
+const NO_TOKEN_ENDPOINT: &str = "check `umbrella.base_url`: there is no token endpoint; Umbrella's API is at `https://api.umbrella.com`, its console elsewhere";
+const NEWER: &str = "run again; if it stays, look for a newer version of psasync";
+
+fn unreadable_hint(error: &DecodeError) -> &'static str {
+    match error {
+        DecodeError::Html { .. } | DecodeError::Empty | DecodeError::Syntax { .. } => {
+            "check `umbrella.base_url` (Umbrella's API is at `https://api.umbrella.com`); a proxy or a maintenance page in between \
+             answers like this, too"
+        }
+        DecodeError::Shape { .. } => NEWER,
+    }
+}
+
+/// Whether the token endpoint says no to the key, rather than that it is not there or has no time.
+fn is_about_key(refusal: &Refusal) -> bool {
+    refusal.status.is_client_error()
+        && ![StatusCode::NOT_FOUND, StatusCode::TOO_MANY_REQUESTS].contains(&refusal.status)
 }
 
 fn unavailable(what: &'static str, detail: String, hint: Option<&'static str>) -> UmbrellaError {

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::convert::{self, Deployment};
-use super::error::{AskError, UmbrellaError};
+use super::error::{AskError, TOKEN, UmbrellaError};
 use super::gateway::Gateway;
+use super::scopes::CUSTOMERS_SCOPE;
 use super::{CustomerSource, PAGES_MAX, Umbrella, activity_span, wire};
 use crate::domain::ids::OrgId;
 use crate::domain::organization::Organization;
@@ -19,7 +20,6 @@ const PROVIDERS_PATH: &str = "/admin/v2/providers/customers";
 const MANAGED_PATH: &str = "/admin/v2/managed/customers";
 /// The report on the console itself.
 pub const CONSOLES_PATH: &str = "/reports/v2/providers/consoles";
-const CUSTOMERS_SCOPE: &str = "admin.customers:read";
 const CUSTOMER_LIST: &str = "the customer list";
 /// The documents' maximum. Sent always, since the pages on paging and the documents differ on the default.
 const PAGE_ROWS: usize = 100;
@@ -145,7 +145,7 @@ impl<E: Exchange> Survey<'_, E> {
     /// Without a customer list nothing else would tell a refused key from missing reports.
     async fn sign_in(&self) -> Result<(), UmbrellaError> {
         let token = self.gateway.sign_in(self.deadline).await;
-        token.map_err(|error| error.for_run("a token", CUSTOMERS_SCOPE))
+        token.map_err(|error| error.for_run(TOKEN, CUSTOMERS_SCOPE))
     }
 
     /// A console with managed customers may answer the other list, too: with nobody on it.

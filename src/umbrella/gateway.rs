@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::auth::{Session, Token};
-use super::error::{AskError, TokenError, UmbrellaError};
+use super::error::{AskError, TOKEN, TokenError, UmbrellaError};
+use super::scopes::Scopes;
 use super::{Limits, Settings, wire};
 use crate::clock::Clock;
 use crate::domain::ids::OrgId;
@@ -110,10 +111,14 @@ impl<E: Exchange> Gateway<E> {
         Ok(())
     }
 
+    /// What the console's token says that it may be used for; `None` where it does not say.
+    pub(super) async fn console_scopes(&self, deadline: Option<Instant>) -> Result<Option<Scopes>, AskError> {
+        Ok(self.token(&self.console, None, deadline).await?.scopes().cloned())
+    }
+
     /// Whether the console's token says that it has `scope`; `None` where it does not say.
     pub(super) async fn has_scope(&self, scope: &str, deadline: Option<Instant>) -> Option<bool> {
-        let token = self.token(&self.console, None, deadline).await.ok()?;
-        token.scopes().map(|scopes| scopes.cover(scope))
+        self.console_scopes(deadline).await.ok()?.map(|scopes| scopes.cover(scope))
     }
 
     /// Asks for `path_and_query` on the session's own budget.
@@ -200,7 +205,7 @@ impl<E: Exchange> Gateway<E> {
     ) -> Result<Arc<Token>, TokenError> {
         let token = session.token(stale, async || self.new_token(session.organization, deadline).await).await;
         if let (Err(error @ TokenError::Refused(_)), Some(_)) = (&token, session.organization)
-            && AskError::from(error.clone()).ends_run("a token").is_some()
+            && AskError::from(error.clone()).ends_run(TOKEN).is_some()
         {
             self.check_key(deadline).await;
         }
@@ -215,7 +220,7 @@ impl<E: Exchange> Gateway<E> {
             return;
         }
         if let Err(error) = self.new_token(None, deadline).await
-            && let Some(refused) = AskError::from(error).ends_run("a token")
+            && let Some(refused) = AskError::from(error).ends_run(TOKEN)
         {
             self.key_refused.get_or_init(|| refused);
         }

@@ -17,7 +17,9 @@ mod convert;
 mod error;
 mod fleet;
 mod gateway;
+mod observe;
 mod paging;
+mod scopes;
 #[cfg(test)]
 mod tests;
 mod topic;
@@ -45,6 +47,7 @@ pub use self::confirm::ZeroCheck;
 pub use self::convert::{Deployment, GroupCounts};
 pub use self::error::UmbrellaError;
 pub use self::fleet::{CONSOLES_PATH, Console, Fleet};
+pub use self::scopes::{CONSOLE_SCOPE, CUSTOMERS_SCOPE, NEEDED_SCOPES, NeededScope, Scopes};
 pub use self::topic::{Call, Topic};
 
 /// How many pages one list may have before it counts as endless.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot build its world has failed")]
 
+mod access;
 mod answers;
 mod approvals;
 mod backfill;

@@ -20,6 +20,7 @@ use psasync::domain::work::Work;
 use psasync::plan::LinePlan;
 use psasync::plan::saved::SavedPlan;
 use psasync::resolve::Scope;
+use psasync::run::doctor::{ConnectWiseAccess, UmbrellaAccess, Wanted, check_connectwise, check_umbrella};
 use psasync::run::{
     ApplyOrder, Approval, Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Invocation, Job,
     NearMatches, OrganizationMonths, PastRun, Planned, PlannedUndo, Report, RunError, RunHistory, Services,
@@ -291,6 +292,18 @@ impl Night {
     ) -> Result<Vec<Waiver>, RunError> {
         let companies: Vec<_> = companies.iter().filter_map(|company| PsaId::new(company)).collect();
         approve_next(&self.run().config, approval, rule, &companies, self.simulation.now()).await
+    }
+
+    /// Checks the key, as a set-up does once it was entered.
+    pub(crate) async fn check_umbrella(&self) -> UmbrellaAccess {
+        let run = self.run();
+        check_umbrella(&run.services.umbrella, run.config.umbrella.customers, &[]).await
+    }
+
+    /// Checks the keys and the role, as a set-up does once they were entered.
+    pub(crate) async fn check_connectwise(&self) -> ConnectWiseAccess {
+        let run = self.run();
+        check_connectwise(&run.services.reader, &Wanted::of(&run.config)).await
     }
 
     /// The runs of the history, the latest first.

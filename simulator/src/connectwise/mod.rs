@@ -34,6 +34,10 @@ use types::{QUESTIONS, QuestionRow, TYPES};
 /// Longest path and query that is taken; beyond it the documentation asks for a search by POST.
 const TARGET_BYTES_MAX: usize = 10_000;
 
+/// Lists that the service has beside those that are simulated: they can be read or not, and have one row.
+const BESIDES: [&str; 5] =
+    ["company/contacts", "finance/agreements", "finance/invoices", "service/tickets", "system/members"];
+
 /// Makes a world's relative times absolute and numbers its answers.
 pub(crate) fn prepare(connectwise: &mut ConnectWise, now: DateTime<Utc>) {
     for record in &mut connectwise.records {
@@ -154,6 +158,10 @@ fn read(connectwise: &ConnectWise, index: &Index, request: &Incoming, resource: 
             allowed(role.reads_configurations)?;
             let record = &records[find(connectwise, index, id)?];
             one(request, &CONFIGURATIONS, &RecordRow::of(connectwise, index, record))
+        }
+        _ if BESIDES.contains(&resource) => {
+            allowed(role.reads_besides.iter().any(|readable| readable == resource))?;
+            Ok(Answer::ok(&json!([{ "id": 1 }])))
         }
         _ => Err(endpoint_missing()),
     }

@@ -95,6 +95,8 @@ pub struct Role {
     pub edits_configurations: bool,
     /// System > Table Setup: Add and Edit
     pub edits_table_setup: bool,
+    /// Lists that psasync has no use for and that are readable all the same, such as `service/tickets`
+    pub reads_besides: Vec<String>,
     /// Types whose configurations the Customize list hides: creating works, but none is ever listed
     pub hidden_types: Vec<String>,
     /// Types that the list of types hides as well: creating one works, but it is never listed
@@ -111,6 +113,7 @@ impl Default for Role {
             adds_configurations: true,
             edits_configurations: true,
             edits_table_setup: true,
+            reads_besides: Vec::new(),
             hidden_types: Vec::new(),
             unlisted_types: Vec::new(),
         }

@@ -4,6 +4,7 @@ mod history;
 mod undo;
 
 mod approvals;
+mod doctor;
 mod explain;
 mod objections;
 
@@ -25,6 +26,7 @@ use crate::run::{Bootstrap, Calls, Filled, Invocation, Planned, Report};
 use super::RETURNS;
 
 pub use approvals::approvals;
+pub use doctor::checks;
 pub use explain::explanations;
 pub use objections::objections;
 
