@@ -352,6 +352,7 @@ mod tests {
             created_at: None,
             answers,
             has_password: false,
+            others: Vec::new(),
             defect: None,
         }
     }
