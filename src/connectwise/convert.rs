@@ -10,6 +10,7 @@ use crate::domain::field::FieldMap;
 use crate::domain::ids::{CompanyId, QuestionId, RecordId, StatusId};
 use crate::domain::question::{FieldType, OtherQuestion, Question, QuestionMap};
 use crate::domain::record::Record;
+use crate::domain::stamp;
 
 pub(super) fn question(wire: wire::TypeQuestion) -> Question {
     Question {
@@ -66,6 +67,7 @@ pub(super) fn record(
         status_id: wire.status.as_ref().map(|status| StatusId(status.id)),
         device_identifier: wire.device_identifier.clone().unwrap_or_default(),
         created_at: info.and_then(|info| date_time(info.date_entered.as_deref()?)),
+        updated_at: info.and_then(|info| date_time(info.last_updated.as_deref()?)),
         defect: answers.as_ref().err().copied(),
         answers: answers.unwrap_or_else(|_| FieldMap::from_fn(|_| Stored::EMPTY)),
         others: others(answered, questions),
@@ -149,8 +151,10 @@ pub(super) fn wire_answer(answer: &Answer, field_type: FieldType) -> Value {
 /// When a record is written, as Last Updated says it in a question of this type.
 #[must_use]
 pub fn stamp(written_at: DateTime<Utc>, field_type: FieldType) -> Answer {
-    let format = if field_type == FieldType::Date { "%Y-%m-%dT00:00:00Z" } else { "%Y-%m-%d %H:%M UTC" };
-    Answer::Text(written_at.format(format).to_string())
+    Answer::Text(match field_type {
+        FieldType::Date => written_at.format("%Y-%m-%dT00:00:00Z").to_string(),
+        _ => stamp::written(written_at),
+    })
 }
 
 #[cfg(test)]

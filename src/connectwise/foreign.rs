@@ -36,7 +36,7 @@ const ANSWERS: [&str; 7] = [LOOK_UP, TYPES, QUESTIONS, STATUSES, COMPANY_STATUSE
 /// Members that ConnectWise leaves out or sends as null, each of which then means something.
 ///
 /// A flag is not set; a text is empty; an answer is none; a reference is to nothing; without a field type a question carries nothing.
-const OPTIONAL: [&str; 14] = [
+const OPTIONAL: [&str; 15] = [
     "inactiveFlag",
     "requiredFlag",
     "deletedFlag",
@@ -50,6 +50,7 @@ const OPTIONAL: [&str; 14] = [
     "entryType",
     "_info",
     "dateEntered",
+    "lastUpdated",
     "customFields",
 ];
 
@@ -78,7 +79,7 @@ fn whole(path: &str) -> Value {
                 {"answerId": 3, "questionId": 3, "question": "Door code", "answer": "4711", "fieldType": "Text"},
                 {"answerId": 4, "questionId": 4, "question": "Owner", "answer": "Ann", "fieldType": "Text", "requiredFlag": true},
             ],
-            "_info": {"dateEntered": "2026-01-05T03:00:00Z", "updatedBy": "UmbrellaAPI"},
+            "_info": {"dateEntered": "2026-01-05T03:00:00Z", "lastUpdated": "2026-03-14T03:00:00Z", "updatedBy": "UmbrellaAPI"},
             "customFields": [{"id": 1, "value": "x"}],
         }]),
     }

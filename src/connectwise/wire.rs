@@ -115,6 +115,7 @@ pub(super) struct Configuration<Q> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Info {
     pub(super) date_entered: Option<String>,
+    pub(super) last_updated: Option<String>,
 }
 
 /// What the plan needs of an answered question.

@@ -197,7 +197,7 @@ reasons! {
     /// The type requires an answer to a question of somebody else, and the record has none.
     RequiredQuestion "required-question" None, Attention, "answer the question in ConnectWise, or make it optional";
     /// Another integration writes this record, too.
-    ForeignWriter "foreign-writer" None, Attention, "switch the other integration off";
+    ForeignWriter "foreign-writer" None, Attention, "switch the other integration off: docs/cut-over.md says how";
     /// An organization of Umbrella that the mapping does not name.
     Unmapped "unmapped" None, Info, "add a line with its org_id to the mapping";
     /// An administrator made a question inactive: its field is left out.

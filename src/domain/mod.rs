@@ -14,6 +14,7 @@ pub mod organization;
 pub mod question;
 pub mod record;
 pub mod snapshot;
+pub mod stamp;
 pub mod text;
 pub mod waiver;
 pub mod window;

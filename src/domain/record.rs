@@ -20,6 +20,8 @@ pub struct Record {
     pub device_identifier: String,
     /// Creation time in UTC. Wire: `_info.dateEntered`; `None` where the service did not say.
     pub created_at: Option<DateTime<Utc>>,
+    /// When anybody last changed anything of it. Wire: `_info.lastUpdated`; `None` where the service did not say.
+    pub updated_at: Option<DateTime<Utc>>,
     /// What the 16 fields say.
     pub answers: FieldMap<Stored>,
     /// The other questions that it lists.
@@ -52,6 +54,20 @@ pub enum RecordOrganization {
     Known(OrgId),
     /// Something that is no organization id; nobody's record to write.
     Unreadable,
+}
+
+/// What psasync's last write of a record left in its Last Updated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LastMark {
+    /// ConnectWise confirmed the write.
+    Left {
+        /// What Last Updated said then.
+        stamp: Stored,
+        /// When it was written.
+        at: DateTime<Utc>,
+    },
+    /// The write may not have arrived as it was sent, or did not set Last Updated.
+    Unsure,
 }
 
 /// A record that ConnectWise listed, by as much as is remembered of it.

@@ -350,6 +350,7 @@ mod tests {
             status_id: Some(OPEN),
             device_identifier: String::new(),
             created_at: None,
+            updated_at: None,
             answers,
             has_password: false,
             others: Vec::new(),

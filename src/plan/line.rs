@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::answer::{Alteration, Answer, Stored};
 use crate::domain::field::{FieldId, FieldMap, Group};
 use crate::domain::finding::{Finding, Reason};
@@ -14,6 +16,7 @@ use crate::domain::work::Work;
 use crate::resolve::{ResolvedLine, Target};
 use crate::translate::Desired;
 
+use super::foreign::Traces;
 use super::{Action, Destination, FieldChange, Informed, LinePlan, Policy, SecondSource, Setup};
 
 /// The groups whose guarded number would fall from above 0 to 0.
@@ -30,14 +33,25 @@ pub fn falls(record: Option<&Record>, desired: &FieldMap<Desired>) -> Vec<Group>
         .collect()
 }
 
-pub(super) fn plan_line(informed: Informed, setup: &Setup<'_>, policy: &Policy<'_>) -> LinePlan {
-    let Informed { line: ResolvedLine { line, target, mut findings }, desired, second_sources, altered } =
-        informed;
+pub(super) fn plan_line(
+    informed: Informed,
+    scheduled: DateTime<Utc>,
+    setup: &Setup<'_>,
+    policy: &Policy<'_>,
+) -> LinePlan {
+    let Informed { line, desired, second_sources, altered, mark } = informed;
+    let ResolvedLine { line, target, mut findings } = line;
     let (Some(target), Some(desired)) = (target, desired) else { return left_alone(line, findings) };
     if target.record.is_none() && setup.new_records.status.is_none() {
         let sentence = "no configuration status is flagged as default";
         findings.push(line.finding(Reason::NoDefaultStatus, sentence));
         return left_alone(line, findings);
+    }
+    if let Some(record) = &target.record {
+        let question = &setup.questions[FieldId::LastUpdated];
+        let traces = Traces { record, mark: mark.as_ref(), altered: &altered, question, scheduled };
+        let sentence = traces.of_another_writer();
+        findings.extend(sentence.map(|sentence| line.finding(Reason::ForeignWriter, sentence)));
     }
     let falls = falls(target.record.as_ref(), &desired);
     let held = hold(&line, &falls, &second_sources, policy, &mut findings);

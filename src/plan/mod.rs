@@ -9,6 +9,7 @@
 //! * An answer to a question that is not among the 16.
 
 mod digest;
+mod foreign;
 pub mod guard;
 mod line;
 pub mod saved;
@@ -24,7 +25,7 @@ use crate::domain::finding::{Bucket, Finding, Reason};
 use crate::domain::ids::{CompanyId, PsaId, RecordId, StatusId};
 use crate::domain::mapping::MappingLine;
 use crate::domain::question::{QuestionMap, QuestionMatch};
-use crate::domain::record::KnownRecord;
+use crate::domain::record::{KnownRecord, LastMark};
 use crate::domain::waiver::Waivers;
 use crate::domain::window::Window;
 use crate::domain::work::Work;
@@ -32,6 +33,7 @@ use crate::resolve::ResolvedLine;
 use crate::translate::Desired;
 
 pub use digest::PlanDigest;
+pub use foreign::RECENT;
 pub use line::{falls, left_out};
 
 /// A change to the configuration type itself. Comes before all records.
@@ -260,13 +262,15 @@ pub struct Informed {
     pub second_sources: BTreeMap<Group, SecondSource>,
     /// What ConnectWise is known to have stored otherwise than it was sent.
     pub altered: Vec<Alteration>,
+    /// What psasync's last write left in the record, as far as the state knows.
+    pub mark: Option<LastMark>,
 }
 
 impl Informed {
     /// A line that is left alone.
     #[must_use]
     pub fn left_alone(line: ResolvedLine) -> Self {
-        Self { line, desired: None, second_sources: BTreeMap::new(), altered: Vec::new() }
+        Self { line, desired: None, second_sources: BTreeMap::new(), altered: Vec::new(), mark: None }
     }
 }
 
@@ -319,7 +323,8 @@ pub fn plan(
     roll_call: RollCall,
     policy: &Policy<'_>,
 ) -> Plan {
-    let lines = lines.into_iter().map(|informed| line::plan_line(informed, setup, policy)).collect();
+    let lines =
+        lines.into_iter().map(|informed| line::plan_line(informed, scheduled, setup, policy)).collect();
     let changes = if policy.work.creates() { setup_changes(setup) } else { Vec::new() };
     let mut plan = Plan {
         scheduled,

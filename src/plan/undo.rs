@@ -269,6 +269,7 @@ mod tests {
             status_id: None,
             device_identifier: String::new(),
             created_at: None,
+            updated_at: None,
             answers,
             others: Vec::new(),
             has_password: false,

@@ -71,6 +71,7 @@ mod tests {
             status_id: None,
             device_identifier: String::new(),
             created_at: None,
+            updated_at: None,
             answers: FieldMap::from_fn(|_| Stored::EMPTY),
             others: others.iter().map(other).collect(),
             has_password: false,

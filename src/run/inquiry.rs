@@ -12,6 +12,7 @@ use crate::domain::field::{FieldMap, Group};
 use crate::domain::ids::{OrgId, PsaId, RecordId};
 use crate::domain::mapping::MappingLine;
 use crate::domain::metrics::{Metrics, MonthMetrics, Unread};
+use crate::domain::record::LastMark;
 use crate::domain::waiver::Rule;
 use crate::domain::work::Work;
 use crate::http::Exchange;
@@ -30,6 +31,7 @@ pub(super) struct Inquiry<'a, E> {
     pub(super) read_until: Instant,
     pub(super) memory: MonthMemory<'a>,
     pub(super) altered: BTreeMap<RecordId, Vec<Alteration>>,
+    pub(super) marks: BTreeMap<RecordId, LastMark>,
 }
 
 /// What Umbrella says about one organization.
@@ -102,7 +104,8 @@ impl<E: Exchange> Inquiry<'_, E> {
         let UmbrellaAnswer { desired, second_sources, .. } = answer;
         let record = line.target.as_ref().and_then(|target| target.record.as_ref());
         let altered = record.and_then(|record| self.altered.get(&record.id)).cloned().unwrap_or_default();
-        Informed { line, desired: Some(desired), second_sources, altered }
+        let mark = record.and_then(|record| self.marks.get(&record.id)).cloned();
+        Informed { line, desired: Some(desired), second_sources, altered, mark }
     }
 
     async fn metrics(&self, target: &Target, visit: &mut Visit<'_, E>) -> Result<Metrics, StateError> {

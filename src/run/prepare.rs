@@ -178,11 +178,11 @@ impl<E: Exchange> Preparation<'_, E> {
             Some(recorded) => memory.keeping(recorded.state(), recorded.run(), surroundings.clock),
             None => memory,
         };
-        let altered = match state {
-            Some(state) => state.altered_answers().await?,
-            None => BTreeMap::new(),
+        let (altered, marks) = match state {
+            Some(state) => (state.altered_answers().await?, state.last_marks().await?),
+            None => (BTreeMap::new(), BTreeMap::new()),
         };
         let (fleet, read_until) = (&survey.organizations, survey.read_until);
-        Ok(Inquiry { umbrella, surroundings, job, fleet, read_until, memory, altered })
+        Ok(Inquiry { umbrella, surroundings, job, fleet, read_until, memory, altered, marks })
     }
 }

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::domain::answer::{Alteration, Answer, Stored};
 use crate::domain::field::FieldId;
 use crate::domain::ids::{CompanyId, OrgId, PsaId, RecordId, RunId};
-use crate::domain::record::{Record, RecordOrganization};
+use crate::domain::record::{LastMark, Record, RecordOrganization};
 
 /// Some of the 16 answers of a record.
 pub type AnswerSet = BTreeMap<FieldId, Stored>;
@@ -250,6 +250,15 @@ impl State {
 const COLUMNS: &str = "SELECT w.run_id, w.org_id, w.kind, w.psa_id, w.company_id, w.record_id, w.state, w.old_answers, w.new_answers, \
                        w.noted_at FROM writes w JOIN runs r ON r.run_id = w.run_id WHERE r.tenant = $1";
 
+/// Of each record the latest write in one of four states. Only then its answers are looked at: they are most of the table.
+const LAST_WRITES: &str = "SELECT w.record_id, w.state, w.new_answers, w.noted_at FROM writes w JOIN (\
+                           SELECT v.run_id, v.org_id, v.kind, ROW_NUMBER() OVER \
+                           (PARTITION BY v.record_id ORDER BY v.noted_at DESC, v.run_id DESC, v.kind DESC) AS place \
+                           FROM writes v JOIN runs r ON r.run_id = v.run_id \
+                           WHERE r.tenant = $1 AND v.record_id IS NOT NULL AND v.state IN ($2, $3, $4, $5)\
+                           ) latest ON latest.run_id = w.run_id AND latest.org_id = w.org_id AND latest.kind = w.kind \
+                           WHERE latest.place = 1";
+
 impl StateReader {
     /// The writes of a run, by organization.
     ///
@@ -292,6 +301,27 @@ impl StateReader {
         self.write_rows(self.database.run(rows).await?)
     }
 
+    /// What the last write that may have arrived left in each record.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn last_marks(&self) -> Result<BTreeMap<RecordId, LastMark>, StateError> {
+        let tenant = self.tenant.clone();
+        let arrived = [WriteState::Done, WriteState::Unverified, WriteState::Sending, WriteState::InDoubt];
+        let rows = async move |pool: &AnyPool| {
+            let query = arrived
+                .iter()
+                .fold(sqlx::query(LAST_WRITES).bind(tenant), |query, state| query.bind(state.word()));
+            query.fetch_all(pool).await
+        };
+        let mut marks = BTreeMap::new();
+        for row in self.database.run(rows).await? {
+            let (record, mark) = last_mark(&row).ok_or_else(|| self.database.unreadable("a write"))?;
+            marks.insert(record, mark);
+        }
+        Ok(marks)
+    }
+
     /// Every answer that ConnectWise stored otherwise than it was sent, by record.
     ///
     /// # Errors
@@ -330,6 +360,18 @@ fn write_row(row: &AnyRow) -> Option<WriteRow> {
         old: answers("old_answers")?,
         new: answers("new_answers")?,
         noted_at: time::read(&text("noted_at")?)?,
+    })
+}
+
+fn last_mark(row: &AnyRow) -> Option<(RecordId, LastMark)> {
+    let text = |column: &str| row.try_get::<String, _>(column).ok();
+    let record = RecordId(row.try_get::<i64, _>("record_id").ok()?.cast_unsigned());
+    let state = WriteState::parse(&text("state")?)?;
+    let at = time::read(&text("noted_at")?)?;
+    let stamp = by_field(&serde_json::from_str(&text("new_answers")?).ok()?).remove(&FieldId::LastUpdated);
+    Some(match stamp {
+        Some(stamp) if state == WriteState::Done => (record, LastMark::Left { stamp, at }),
+        _ => (record, LastMark::Unsure),
     })
 }
 

@@ -10,6 +10,7 @@ mod calls;
 mod customers;
 mod explain;
 mod filling;
+mod foreign_writer;
 mod guards;
 mod history;
 mod kills;

@@ -92,6 +92,7 @@ fn informed(id: u64, record: Option<Record>, metrics: &Metrics) -> Informed {
         desired: Some(translate(OrgId(id), metrics, &FORMAT)),
         second_sources: BTreeMap::new(),
         altered: Vec::new(),
+        mark: None,
     }
 }
 

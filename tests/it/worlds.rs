@@ -62,6 +62,7 @@ pub(crate) fn record(id: u64, company: u64, says: &str) -> Record {
         status_id: Some(ACTIVE),
         device_identifier: format!("umbrella:{says}"),
         created_at: Some("2026-01-05T03:00:00Z".parse().unwrap()),
+        updated_at: None,
         answers,
         others: Vec::new(),
         has_password: false,

@@ -34,6 +34,7 @@ fn record(says: &[(FieldId, &str)]) -> Record {
         status_id: None,
         device_identifier: String::new(),
         created_at: None,
+        updated_at: None,
         answers: FieldMap::from_fn(|field| Stored::new(of_field(field))),
         others: Vec::new(),
         has_password: false,

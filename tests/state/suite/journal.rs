@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
+
 use psasync::domain::answer::{Alteration, Stored};
 use psasync::domain::field::FieldId;
 use psasync::domain::ids::{CompanyId, OrgId, PsaId, RecordId};
+use psasync::domain::record::LastMark;
 use psasync::store::{Journal, Note, Settlement, WriteKind, WriteRow, WriteState};
 use rstest::rstest;
 
@@ -201,4 +204,38 @@ async fn tenants_have_writes_and_altered_answers_of_their_own() {
     assert_eq!(reader.unsettled_writes(run_id(2)).await.unwrap(), []);
     assert!(reader.altered_answers().await.unwrap().is_empty());
     assert_eq!(state.reader().unsettled_writes(run_id(2)).await.unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_last_write_left_in_a_record_is_known_unless_it_may_not_have_arrived() {
+    let home = Home::new();
+    let (state, other) = (home.open().await, home.open_other_tenant().await);
+    let writes = [
+        (1, WriteState::Done, Some("2026-11-10 00:07 UTC")),
+        (2, WriteState::Refused, Some("2026-11-11 00:07 UTC")),
+        (3, WriteState::NotSent, Some("2026-11-12 00:07 UTC")),
+        (4, WriteState::NotApplied, Some("2026-11-13 00:07 UTC")),
+        (5, WriteState::Done, Some("2026-11-14 00:07 UTC")),
+        (6, WriteState::InDoubt, Some("2026-11-15 00:07 UTC")),
+        (7, WriteState::Done, None),
+    ];
+    let stamps = writes.iter().filter_map(|(_, _, stamp)| *stamp);
+    let expected = stamps.map(|stamp| {
+        let at = at(&format!("{}T00:00:00Z", &stamp[..10]));
+        LastMark::Left { stamp: Stored::new(stamp), at }
+    });
+    let stamped: Vec<_> = expected.collect();
+    let (first, fifth) = (&stamped[0], &stamped[4]);
+    let expected =
+        [first, first, first, first, fifth, &LastMark::Unsure, &LastMark::Unsure].map(LastMark::clone);
+    for ((run, end, stamp), expected) in writes.into_iter().zip(expected) {
+        let mut new = answers([(FieldId::Seats, "6")]);
+        new.extend(stamp.map(|stamp| (FieldId::LastUpdated, Stored::new(stamp))));
+        let write = Note { record: Some(RecordId(41)), new, ..note(1) };
+        noted(&state, run, &format!("2026-11-{}T00:00:00Z", 9 + run), &write).await;
+        state.settle(run_id(run), OrgId(1), WriteKind::Update, &settled(end, None)).await.unwrap();
+        let marks = state.reader().last_marks().await.unwrap();
+        assert_eq!(marks, BTreeMap::from([(RecordId(41), expected)]), "run {run}");
+        assert!(other.reader().last_marks().await.unwrap().is_empty());
+    }
 }
