@@ -113,7 +113,7 @@ pub(super) fn environment() -> Result<Vec<(String, String)>, Failure> {
     match others.into_iter().map(|(name, _)| name).find(|name| is_ours(name)) {
         Some(name) => Err(Failure::new(
             Exit::Config,
-            format!("{name}: its value is no text in UTF-8"),
+            format!("{name}: not a text in UTF-8"),
             "set it anew, or unset it",
         )),
         None => Ok(texts.into_iter().filter_map(|(name, value)| Some((name, value.ok()?))).collect()),
@@ -129,9 +129,7 @@ pub(super) fn wire(config: &Config) -> Result<Wire, Failure> {
         ca_file: http.ca_file.clone(),
         proxy: http.proxy.clone(),
     };
-    Wire::new(&settings).map_err(|error| {
-        Failure::new(Exit::Config, error.to_string(), "check `http.ca_file` and `http.proxy`")
-    })
+    Wire::new(&settings).map_err(|error| Failure::new(Exit::Config, error.to_string(), error.hint()))
 }
 
 impl Ready {
@@ -194,7 +192,7 @@ impl Ready {
         Err(Failure::new(
             Exit::Usage,
             format!("`--scheduled-for`: Umbrella has no data for a run at {at}"),
-            "it keeps two years, and none of the future",
+            "it keeps two years: name a time in them, not in the future",
         ))
     }
 
@@ -214,7 +212,10 @@ impl Ready {
         Err(Failure::new(
             Exit::Usage,
             format!("the mapping has no company {}", unknown.join(", ")),
-            format!("the PSA IDs are in {}", self.config.mapping_file.display()),
+            format!(
+                "name one of the PSA IDs in {}, or add a line for it there",
+                self.config.mapping_file.display()
+            ),
         ))
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
+use crate::domain::text::system_words;
 use crate::plan::saved::SavedPlan;
 use crate::run::Exit;
 
@@ -22,7 +23,7 @@ pub(super) fn check_target(path: &Path) -> Result<(), Failure> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && folder(path).is_dir() => return Ok(()),
         Err(error) => {
             return Err(Failure::failed(
-                format!("{shown} cannot be written: {error}"),
+                format!("{shown} cannot be written: {}", system_words(&error.to_string())),
                 "choose another folder",
             ));
         }
@@ -49,7 +50,7 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
     written.map_err(|error| {
         // The file that is written first has a name that tells nobody anything.
         let cause = error.get_ref().and_then(|inner| inner.source()).map(ToString::to_string);
-        let cause = cause.unwrap_or_else(|| error.to_string());
+        let cause = system_words(&cause.unwrap_or_else(|| error.to_string()));
         Failure::failed(format!("{} cannot be written: {cause}", path.display()), "choose another folder")
     })
 }

@@ -9,11 +9,11 @@ mod files;
 mod printer;
 mod progress;
 mod signals;
+mod usage;
 
 use std::io::IsTerminal as _;
 
 use clap::Parser as _;
-use clap::error::ErrorKind;
 use tracing_subscriber::filter::LevelFilter;
 
 use self::args::{Cli, Colour, Command, ConfigCommand, Format, Globals};
@@ -28,7 +28,7 @@ use crate::telemetry::{self, LogFormat};
 pub async fn run() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage::end(&error),
     };
     match execute(cli).await {
         Ok(exit) => exit,
@@ -36,15 +36,6 @@ pub async fn run() -> Exit {
             failure.print();
             failure.exit
         }
-    }
-}
-
-/// Help and version are results; everything else that clap says is a wrong command line.
-fn usage(error: &clap::Error) -> Exit {
-    let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
-        _ => Exit::Usage,
     }
 }
 

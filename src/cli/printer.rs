@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use super::failure::Failure;
+use crate::domain::text::system_words;
 
 /// Prints a result.
 ///
@@ -14,7 +15,7 @@ pub(super) fn result(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(
-            format!("the result could not be printed: {error}"),
+            format!("the result could not be printed: {}", system_words(&error.to_string())),
             "check where stdout goes",
         )),
         _ => Ok(()),

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::files::{resolve, shown_path};
+use super::files::{RELATIVE_HINT, resolve, shown_path};
 use super::layers::Settled;
 use super::model::{
     Config, ConnectWise, ConnectWiseLimits, Guards, History, Http, Record, Schedule, Serve, State, StatePath,
@@ -144,7 +144,7 @@ fn existing(path: &Path) -> Result<PathBuf, Fault> {
     if path.is_file() {
         return Ok(path.to_owned());
     }
-    Err(Fault::new(format!("there is no file {}", shown_path(path))))
+    Err(Fault::new(format!("there is no file {}", shown_path(path))).hint(RELATIVE_HINT))
 }
 
 struct Reader<'a> {

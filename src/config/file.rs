@@ -66,7 +66,7 @@ fn syntax_fault(message: &str) -> Fault {
     if message.contains("string") {
         fault.hint("texts stand between quotes: `key = \"text\"`")
     } else {
-        fault
+        fault.hint("a line is `[section]` or `key = value`; what stands behind `#` is a comment")
     }
 }
 

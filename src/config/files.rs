@@ -5,24 +5,30 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::problem::{Fault, shown};
+use crate::domain::text::system_words;
 use crate::secret::Secret;
 
 /// Bytes of the largest secret.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
+
+/// What to do about a path that leads nowhere.
+pub(super) const RELATIVE_HINT: &str =
+    "correct the path; a relative one starts at the configuration file's folder";
 
 /// A path of the configuration; a relative one starts at the configuration file's folder.
 pub(super) fn resolve(folder: &Path, path: &str) -> PathBuf {
     folder.join(path)
 }
 
-/// The bytes of a file. One that is longer than `bytes_max` is refused.
+/// The bytes of a file. One that is longer than `bytes_max` is refused. The fault does not name the file.
 pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes))
-        .map_err(|error| unreadable(path, &error))?;
+        .map_err(|error| unreadable(&error))?;
     if bytes.len() as u64 > bytes_max {
-        return Err(Fault::new(format!("{} is larger than {bytes_max} bytes", shown_path(path))));
+        return Err(Fault::new(format!("larger than {bytes_max} bytes"))
+            .hint("name another file: this is not the one that is meant"));
     }
     Ok(bytes)
 }
@@ -30,15 +36,20 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Fault> {
 /// The secret in a file, without the line break at its end.
 pub(super) fn read_secret(folder: &Path, path: &str) -> Result<Secret, Fault> {
     if path.is_empty() {
-        return Err(Fault::new("names no file"));
+        return Err(Fault::new("is empty").hint("name the file that holds the secret, or remove the key"));
     }
     let path = resolve(folder, path);
-    let text = String::from_utf8(read(&path, SECRET_BYTES_MAX)?)
-        .map_err(|_| Fault::new(format!("{} is not a text in UTF-8", shown_path(&path))))?;
+    secret_in(&path).map_err(|fault| fault.about(&path.to_string_lossy()).or_hint(RELATIVE_HINT))
+}
+
+fn secret_in(path: &Path) -> Result<Secret, Fault> {
+    const SECRET_ALONE: &str = "write the secret into it, and nothing else";
+    let text = String::from_utf8(read(path, SECRET_BYTES_MAX)?)
+        .map_err(|_| Fault::new("not a text in UTF-8").hint(SECRET_ALONE))?;
     let secret = text.strip_suffix('\n').unwrap_or(&text);
     let secret = secret.strip_suffix('\r').unwrap_or(secret);
     if secret.is_empty() {
-        return Err(Fault::new(format!("{} is empty", shown_path(&path))));
+        return Err(Fault::new("the file is empty").hint(SECRET_ALONE));
     }
     Ok(Secret::new(secret.to_owned()))
 }
@@ -69,14 +80,15 @@ pub(super) fn exposure(_: &Path) -> Option<String> {
     None
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Fault {
-    let path = shown_path(path);
+fn unreadable(error: &io::Error) -> Fault {
     match error.kind() {
-        io::ErrorKind::NotFound => Fault::new(format!("there is no file {path}")),
-        io::ErrorKind::PermissionDenied => Fault::new(format!("{path} may not be read"))
-            .hint("give the user that runs psasync the right to read it"),
-        io::ErrorKind::IsADirectory => Fault::new(format!("{path} is a folder, not a file")),
-        _ => Fault::new(format!("{path} cannot be read: {error}")),
+        io::ErrorKind::NotFound => Fault::new("there is no such file"),
+        io::ErrorKind::PermissionDenied => {
+            Fault::new("may not be read").hint("give the user that runs psasync the right to read it")
+        }
+        io::ErrorKind::IsADirectory => Fault::new("a folder, not a file").hint("name a file"),
+        _ => Fault::new(format!("cannot be read: {}", system_words(&error.to_string())))
+            .hint("name a file that can be read"),
     }
 }
 

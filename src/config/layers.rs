@@ -226,7 +226,7 @@ fn check(key: &Key, value: Value) -> Result<Value, Fault> {
         Value::Integer(_) | Value::Bool(_) | Value::TextList(_) => return Ok(value),
     };
     if text.is_empty() && !key.may_be_empty {
-        return Err(Fault::new("is empty").hint(key.doc));
+        return Err(Fault::new("is empty").hint(format!("set it: {}", key.doc)));
     }
     if key.kind == Kind::Secret && text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(Fault::new("contains white space or a control character")
@@ -253,8 +253,8 @@ fn preset(preset: Preset) -> Option<Value> {
 fn report_missing(key: &Key, file_path: &Path, file: &Layer, problems: &mut Problems) {
     let place = file.sections.get(key.section()).cloned().unwrap_or_else(|| Place::file(file_path));
     let hint = match key.file_twin() {
-        Some(twin) => format!("{}; set it, `{twin}`, or the variable `{}`", key.doc, key.variable()),
-        None => format!("{}; set it, or the variable `{}`", key.doc, key.variable()),
+        Some(twin) => format!("set it, `{twin}`, or the variable `{}`: {}", key.variable(), key.doc),
+        None => format!("set it, or the variable `{}`: {}", key.variable(), key.doc),
     };
     problems.add(place, Fault::new(format!("`{}` is missing", key.path)).hint(hint));
 }

@@ -29,6 +29,7 @@ pub use model::{
     Config, ConnectWise, ConnectWiseLimits, Guards, History, Http, Record, Schedule, Serve, State, StatePath,
     Touch, Umbrella, UmbrellaLimits,
 };
+pub(crate) use problem::shown;
 pub use problem::{Place, Position, Problem, Problems};
 
 use crate::domain::mapping::Mapping;
@@ -37,6 +38,10 @@ use problem::Fault;
 
 /// Bytes of the largest configuration file.
 const CONFIGURATION_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What to do without a configuration.
+const NO_FILE_HINT: &str = "copy `psasync.example.toml` and fill it in, or name another file with `--config`; `psasync demo` and \
+                            `psasync simulate` work without one";
 
 /// A valid configuration. It has no Debug: it holds secrets.
 pub struct Loaded {
@@ -86,7 +91,7 @@ fn load_bytes(
     let (file, syntax) = match bytes {
         Ok(bytes) => file::from_toml(path, &bytes, &mut problems),
         Err(fault) => {
-            problems.add(Place::file(path), unreadable(fault));
+            problems.add(Place::file(path), fault.or_hint(NO_FILE_HINT));
             (layers::Layer::default(), Syntax::Broken)
         }
     };
@@ -102,16 +107,6 @@ fn load_bytes(
         _ => Err(problems.sorted()),
     };
     (loaded, mapping_path)
-}
-
-fn unreadable(fault: Fault) -> Fault {
-    if fault.hint.is_some() {
-        return fault;
-    }
-    fault.hint(
-        "copy `psasync.example.toml` and fill it in, or name another file with `--config`; `psasync demo` and `psasync simulate` \
-         work without one",
-    )
 }
 
 /// Why nothing under this path can be set in this version, although a later one will know it.

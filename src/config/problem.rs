@@ -146,6 +146,11 @@ impl Fault {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// Says what to do where nothing closer to the matter does.
+    pub(super) fn or_hint(self, hint: impl Into<String>) -> Self {
+        if self.hint.is_some() { self } else { self.hint(hint) }
+    }
+
     /// Adds the nearest valid spelling, if there is one.
     pub(super) fn did_you_mean(self, nearest: Option<impl fmt::Display>) -> Self {
         match nearest {
@@ -161,7 +166,7 @@ impl Fault {
 }
 
 /// A wrong value in backticks, on one line and not too long.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut line = String::new();
     for (index, character) in text.chars().enumerate() {
         if index == SHOWN_CHARS_MAX {

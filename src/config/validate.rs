@@ -140,7 +140,8 @@ fn bounded(text: &str, chars_max: usize) -> Result<String, Fault> {
         return Err(Fault::new("is blank").hint("write a name"));
     }
     if chars > chars_max {
-        return Err(Fault::new(format!("is {chars} characters long, {chars_max} fit into ConnectWise")));
+        return Err(Fault::new(format!("is {chars} characters long, {chars_max} fit into ConnectWise"))
+            .hint("shorten it"));
     }
     Ok(text.to_owned())
 }

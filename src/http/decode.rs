@@ -175,20 +175,28 @@ impl Detail {
 }
 
 impl fmt::Display for Complaint {
+    /// Nothing is said twice.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let own = Some(self.text.as_str()).filter(|text| !text.is_empty()).or(self.code.as_deref());
         let own = own.or(self.details.is_empty().then_some("no explanation"));
-        let details = self.details.iter().map(Detail::to_string);
-        f.write_str(&own.map(str::to_owned).into_iter().chain(details).collect::<Vec<_>>().join("; "))
+        let mut said: Vec<String> = own.map(str::to_owned).into_iter().collect();
+        for detail in self.details.iter().map(Detail::to_string) {
+            if !said.contains(&detail) {
+                said.push(detail);
+            }
+        }
+        f.write_str(&said.join("; "))
     }
 }
 
 impl fmt::Display for Detail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = self.text.as_deref().or(self.code.as_deref()).unwrap_or("refused");
-        match &self.field {
-            Some(field) => write!(f, "{field}: {words}"),
-            None => f.write_str(words),
+        let [text, code, field] =
+            [&self.text, &self.code, &self.field].map(|part| part.as_deref().filter(|part| !part.is_empty()));
+        let words = text.or(code).unwrap_or("refused");
+        match field {
+            Some(field) if field != words => write!(f, "{field}: {words}"),
+            _ => f.write_str(words),
         }
     }
 }
@@ -291,6 +299,10 @@ mod tests {
     #[case::connectwise(
         r#"{"code":"InvalidObject","message":"configuration object is invalid","errors":[{"code":"MissingRequiredField","field":"status","message":"The status field is required."}]}"#,
         "configuration object is invalid; status: The status field is required."
+    )]
+    #[case::said_twice(
+        r#"{"message":"m","errors":[{"message":"m"},{"message":"m","field":"m"},{"message":"","field":""}]}"#,
+        "m; refused"
     )]
     #[case::only_details(r#"{"errors":[{"code":"ObjectExists"}]}"#, "ObjectExists")]
     #[case::connectwise_null_errors(r#"{"code":"Unauthorized","message":"","errors":null}"#, "Unauthorized")]

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::exchange::{Exchange, ExchangeError, TlsProblem};
 use super::redirect::{host_and_port, is_loopback};
+use crate::domain::text::system_words;
 
 /// The largest body that is read, after unpacking.
 pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -34,7 +35,7 @@ pub struct WireSettings {
 #[derive(Debug, Error)]
 pub enum WireError {
     /// `http.ca_file` cannot be read.
-    #[error("`http.ca_file` ({}) cannot be read", path.display())]
+    #[error("`http.ca_file`: {} cannot be read: {}", path.display(), system_words(&source.to_string()))]
     CaUnreadable {
         /// The file.
         path: PathBuf,
@@ -42,13 +43,13 @@ pub enum WireError {
         source: std::io::Error,
     },
     /// `http.ca_file` holds no certificate.
-    #[error("`http.ca_file` ({}) holds no PEM certificate", path.display())]
+    #[error("`http.ca_file`: {} holds no certificate in PEM", path.display())]
     CaInvalid {
         /// The file.
         path: PathBuf,
     },
     /// `http.proxy` is not the URL of a proxy.
-    #[error("`http.proxy` is not the URL of an HTTP proxy")]
+    #[error("`http.proxy` is not the address of an HTTP proxy")]
     ProxyInvalid,
     /// TLS could not be set up.
     #[error("the HTTP client could not be set up: {detail}")]
@@ -56,6 +57,21 @@ pub enum WireError {
         /// The library's words.
         detail: String,
     },
+}
+
+impl WireError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::CaUnreadable { .. } => "give the user that runs psasync the right to read it",
+            Self::CaInvalid { .. } => {
+                "name a file with root certificates that begin with `-----BEGIN CERTIFICATE-----`; a file in DER has to be converted"
+            }
+            Self::ProxyInvalid => "write it like `http://proxy.example:3128`",
+            Self::Unusable { .. } => "check `http.ca_file` and `http.proxy`, or leave both empty",
+        }
+    }
 }
 
 /// Requests over TCP and TLS 1.2 or 1.3, with HTTP/1.1 or 2.
@@ -191,7 +207,8 @@ fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 
 
 /// The last cause in words. Only reqwest's own error would name the URL, and it is never the last one.
 fn innermost(error: &reqwest::Error) -> String {
-    causes(error).skip(1).last().map_or_else(|| "no reason given".to_owned(), ToString::to_string)
+    let last = causes(error).skip(1).last();
+    last.map_or_else(|| "no reason given".to_owned(), |last| system_words(&last.to_string()))
 }
 
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {

@@ -14,6 +14,7 @@ use tracing::debug;
 use url::Url;
 
 use super::error::StateError;
+use crate::domain::text::system_words;
 use crate::secret::Secret;
 
 /// How long to wait for a connection; SQLite waits as long for a lock on its file.
@@ -90,7 +91,7 @@ impl Database {
         let unusable = |why: String| StateError::Unusable { place: shown.to_string(), why };
         let url = place.url(access).map_err(unusable)?;
         if let (Access::Write, Place::File(path)) = (access, place) {
-            create_private(path).map_err(|error| unusable(error.to_string()))?;
+            create_private(path).map_err(|error| unusable(system_words(&error.to_string())))?;
         }
         let is_server = matches!(place, Place::Server(_));
         let options = AnyPoolOptions::new()
@@ -345,6 +346,9 @@ fn is_half_written(error: &sqlx::Error) -> bool {
 
 /// In the database's own words where there are some, unless they would name the user.
 fn describe(error: &sqlx::Error) -> String {
+    if let sqlx::Error::Io(error) = error {
+        return system_words(&error.to_string());
+    }
     let Some(error) = error.as_database_error() else { return error.to_string() };
     match error.code().as_deref() {
         // PostgreSQL, class 28: invalid authorization.

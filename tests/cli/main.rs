@@ -5,6 +5,7 @@
 mod backfill;
 mod echo;
 mod history;
+mod messages;
 mod saved;
 mod secrets;
 mod simulated;

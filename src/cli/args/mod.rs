@@ -217,7 +217,7 @@ pub(super) struct ExplainArgs {
     /// One field, by its number or its question [default: all]
     pub(super) field: Option<String>,
     /// The instant that a run would be for, such as 2026-12-01T00:00:00Z [default: now]
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
     pub(super) scheduled_for: Option<DateTime<Utc>>,
     /// How the explanation looks
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -308,7 +308,7 @@ pub(super) struct UndoArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct ScopeArgs {
     /// The instant that the run is for, such as 2026-12-01T00:00:00Z [default: now]
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
     pub(super) scheduled_for: Option<DateTime<Utc>>,
     /// Only this company; may be repeated
     #[arg(long, value_name = "PSA_ID")]
@@ -332,6 +332,10 @@ pub(super) struct ApproveArgs {
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    text.parse().map_err(|_| "expected an instant such as 2026-12-01T00:00:00Z")
 }
 
 /// Takes every rule, and offers those that judge a plan that is made already.

@@ -7,6 +7,7 @@ use crate::cli::args::{ApplyArgs, Format};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::{files, printer};
+use crate::domain::text::system_words;
 use crate::domain::waiver::Rule;
 use crate::plan::saved::{SavedPlan, SavedPlanError};
 use crate::render::json::v1;
@@ -62,7 +63,7 @@ async fn read(context: &Context, args: &ApplyArgs) -> Result<SavedPlan, Failure>
         return Err(Failure::new(exit, "stopped before the plan was read", "nothing was written"));
     };
     let bytes = read.map_err(|error| {
-        let message = format!("the plan {shown} cannot be read: {error}");
+        let message = format!("the plan {shown} cannot be read: {}", system_words(&error.to_string()));
         Failure::new(Exit::Usage, message, "`psasync plan --out FILE` makes one")
     })?;
     let unreadable = |_| SavedPlanError::Unreadable("it is no text in UTF-8".to_owned());
@@ -80,7 +81,11 @@ fn check_digest(saved: &SavedPlan, args: &ApplyArgs) -> Result<(), Failure> {
     };
     if reviewed.len() < DIGEST_CHARS_MIN {
         let message = format!("`--digest`: {DIGEST_CHARS_MIN} characters at least tell plans apart");
-        return Err(Failure::new(Exit::Usage, message, "every rendering of a plan shows its digest"));
+        return Err(Failure::new(
+            Exit::Usage,
+            message,
+            "copy more of the digest, which every rendering of the plan shows",
+        ));
     }
     let digest = saved.digest().to_string();
     if digest.starts_with(&reviewed) {

@@ -62,7 +62,7 @@ async fn forget_company(context: &Context, args: &ForgetArgs) -> Result<Exit, Fa
                 }
                 Consent::Unasked => {
                     let message = "nothing was removed: there is no terminal to ask on";
-                    return Err(Failure::new(Exit::Usage, message, "say `--yes`"));
+                    return Err(Failure::new(Exit::Usage, message, "add `--yes`, or run it on a terminal"));
                 }
             }
         }

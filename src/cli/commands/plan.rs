@@ -83,7 +83,7 @@ pub(super) fn refused(work: Work, refusals: &[Refusal], invocation: &Invocation)
     if let Some(next) = invocation.approving_next(work, refusals) {
         hint += &format!(", or for the next nightly run: `{next}`");
     }
-    Failure::new(Exit::Refused, sentences.join("\n"), hint)
+    Failure::several(Exit::Refused, &sentences, hint)
 }
 
 /// Makes a plan. The writing half of the ConnectWise client stays out of it.

@@ -9,6 +9,7 @@ use crate::cli::args::{SimulateArgs, SimulatedLimits};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::printer;
+use crate::domain::text::system_words;
 use crate::run::Exit;
 
 pub(in crate::cli) async fn run(context: &Context, args: SimulateArgs) -> Result<Exit, Failure> {
@@ -16,7 +17,7 @@ pub(in crate::cli) async fn run(context: &Context, args: SimulateArgs) -> Result
         Some(folder) => {
             std::fs::create_dir_all(folder).map_err(|error| {
                 Failure::failed(
-                    format!("{} cannot be made: {error}", folder.display()),
+                    format!("{} cannot be made: {}", folder.display(), system_words(&error.to_string())),
                     "choose another folder",
                 )
             })?;

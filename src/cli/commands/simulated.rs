@@ -8,6 +8,7 @@ use simulator::{Addresses, Credentials, Served, Settings, Simulation, World};
 use crate::cli::failure::Failure;
 use crate::cli::files::write_private;
 use crate::clock::Clock;
+use crate::domain::text::system_words;
 
 /// What a configuration for simulated services without limits raises its own to.
 const RAISED: u32 = 1_000_000;
@@ -67,7 +68,7 @@ impl Simulated {
         };
         let served = simulator::serve(&simulation, addresses).await.map_err(|error| {
             Failure::failed(
-                format!("the simulated services cannot listen: {error}"),
+                format!("the simulated services cannot listen: {}", system_words(&error.to_string())),
                 "another program uses these ports; choose others, or 0 for any",
             )
         })?;
@@ -129,6 +130,9 @@ pub(super) fn demo_world(companies: Option<usize>) -> World {
 /// A folder that lasts as long as the value.
 pub(super) fn temporary_folder() -> Result<tempfile::TempDir, Failure> {
     tempfile::Builder::new().prefix("psasync-").tempdir().map_err(|error| {
-        Failure::failed(format!("no temporary folder: {error}"), "set TMPDIR to a folder that can be written")
+        Failure::failed(
+            format!("no temporary folder: {}", system_words(&error.to_string())),
+            "set TMPDIR to a folder that can be written",
+        )
     })
 }

@@ -37,7 +37,7 @@ pub(in crate::cli) async fn run(context: &Context, args: &UndoArgs) -> Result<Ex
         Consent::Unasked => {
             show(&planned, args.format, Exit::Usage)?;
             let message = "nothing was put back: there is no terminal to ask on";
-            let hint = "say `--yes` to put these answers back, or `--dry-run` to look only";
+            let hint = "add `--yes` to put these answers back, or `--dry-run` to look only";
             Err(Failure::new(Exit::Usage, message, hint))
         }
     }

@@ -50,8 +50,7 @@ pub fn load(path: &Path) -> Result<Mapping, Problems> {
 }
 
 fn unreadable(fault: Fault) -> Fault {
-    let hint = "name the mapping in `mapping.file`; its header is `org_id,psa_id`";
-    if fault.hint.is_none() { fault.hint(hint) } else { fault }
+    fault.or_hint("name the mapping in `mapping.file`; its header is `org_id,psa_id`")
 }
 
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Mapping, Problems> {
@@ -82,7 +81,7 @@ fn parse_lines(path: &Path, bytes: &[u8]) -> Result<Parsed, Problems> {
     };
     let mut parser = Parser { path, problems: Problems::default(), read: Mapping::default() };
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        let fault = Fault::new("a text in UTF-16").hint("save the file as \"CSV UTF-8\"");
+        let fault = Fault::new("not a text in UTF-8 but in UTF-16").hint("save the file as \"CSV UTF-8\"");
         parser.problems.add(Place::file(path), fault);
         return Err(parser.problems);
     }
@@ -192,12 +191,14 @@ impl Parser<'_> {
             let known = Columns::NAMES.iter().position(|known| *known == name);
             if let Some(column) = known {
                 if *columns.0[column].get_or_insert(index) != index {
-                    self.report(number, Fault::new(format!("the column `{name}` is there twice")));
+                    let fault = Fault::new(format!("the column `{name}` is there twice"));
+                    self.report(number, fault.hint("keep one of them"));
                 }
                 continue;
             }
             if name.is_empty() {
-                self.report(number, Fault::new(format!("column {} has no name", index + 1)));
+                let fault = Fault::new(format!("column {} has no name", index + 1));
+                self.report(number, fault.hint("name it, or remove it; the rest may be called `note`"));
                 continue;
             }
             let fault = Fault::new(format!("unknown column {}", shown(field.trim())));
