@@ -14,47 +14,23 @@ use psasync::domain::waiver::Rule;
 use psasync::run::Exit;
 
 /// The commands of this version, for which documents may write `psasync …`.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "apply",
     "approve",
     "backfill",
     "bootstrap",
+    "completions",
     "config",
     "demo",
     "explain",
     "history",
+    "man",
     "plan",
     "serve",
     "simulate",
     "sync",
     "undo",
 ];
-
-/// Every way in which a command ends. A new one does not compile until it is listed.
-fn exits() -> Vec<Exit> {
-    use Exit::{
-        Changes, Config, Degraded, Denied, Done, Failed, Interrupted, Leased, Refused, Terminated, Usage,
-    };
-    let is_listed = |exit| match exit {
-        Done | Failed | Changes | Degraded | Refused | Leased | Usage | Denied | Config | Interrupted
-        | Terminated => true,
-    };
-    let all = vec![
-        Done,
-        Failed,
-        Changes,
-        Degraded,
-        Refused,
-        Leased,
-        Usage,
-        Denied,
-        Config,
-        Interrupted,
-        Terminated,
-    ];
-    assert!(all.iter().copied().all(is_listed));
-    all
-}
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -134,14 +110,22 @@ fn every_reason_code_is_in_the_runbook() {
 
 #[test]
 fn every_exit_code_is_in_the_runbook_and_the_readme() {
-    let expected: BTreeSet<_> = exits().into_iter().map(|exit| exit.code().to_string()).collect();
-    assert_eq!(expected.len(), exits().len(), "two ways to end have one code");
+    let expected: BTreeSet<_> = Exit::ALL.into_iter().map(|exit| exit.code().to_string()).collect();
+    assert_eq!(expected.len(), Exit::ALL.len(), "two ways to end have one code");
     for (path, heading) in [("README.md", "### Exit codes"), ("docs/runbook.md", "## Exit codes")] {
         let text = read(path);
         let documented: BTreeSet<_> =
             rows(section(&text, heading)).skip(1).map(|row| row[0].to_owned()).collect();
         assert_eq!(documented, expected, "{path}");
     }
+}
+
+#[test]
+fn the_readme_says_what_an_exit_code_means_as_the_manual_does() {
+    let readme = read("README.md");
+    let documented: Vec<_> =
+        rows(section(&readme, "### Exit codes")).skip(1).map(|row| row[1].to_owned()).collect();
+    assert_eq!(documented, Exit::ALL.map(Exit::meaning));
 }
 
 #[test]
@@ -353,7 +337,7 @@ fn the_cronjob_says_what_the_documents_promise() {
     let deadline: u32 =
         manifest.split("run_deadline_min = ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
     assert!(seconds("activeDeadlineSeconds") > deadline * 60);
-    let codes: BTreeSet<_> = exits().into_iter().map(|exit| exit.code().to_string()).collect();
+    let codes: BTreeSet<_> = Exit::ALL.into_iter().map(|exit| exit.code().to_string()).collect();
     for list in manifest.lines().filter_map(|line| line.trim().strip_prefix("values: ")) {
         for code in list.trim_matches(['[', ']']).split(", ") {
             assert!(codes.contains(code), "the manifest names the exit code {code}");

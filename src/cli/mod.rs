@@ -6,6 +6,7 @@ mod consent;
 mod context;
 mod failure;
 mod files;
+mod manual;
 mod printer;
 mod progress;
 mod signals;
@@ -63,6 +64,9 @@ async fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Undo(args) => commands::undo::run(&context, &args).await,
         Command::Serve => commands::serve::run(&context).await,
         Command::Config(ConfigCommand::Check) => commands::config::check(&context),
+        Command::Config(ConfigCommand::Schema) => commands::config::schema(),
+        Command::Completions(args) => commands::completions::run(args),
+        Command::Man(args) => commands::man::run(&args),
     }
 }
 

@@ -19,6 +19,10 @@ Every setting, made from the table in `src/config/keys.rs`. `psasync.example.tom
 A variable wins over the file. Lists are comma separated in a variable. Every secret has a twin with `_file` behind its name (and
 `_FILE` behind its variable's) that names a file with the secret; a line break at its end is cut. Relative paths start at the
 configuration file's folder, wherever they are set. Only variables with `__` behind `PSASYNC_` are settings.
+
+`psasync config schema > psasync.schema.json` writes the same table as a JSON Schema. Editors that know it (taplo, Even Better TOML) complete keys,
+show their meaning and mark mistakes where `psasync.toml` begins with the line `#:schema ./psasync.schema.json`. It is about the file alone: what a
+variable may set is not demanded of it, and only `psasync config check` reads the files that settings name.
 ";
 
 const REFERENCE_COLUMNS: &str = "| key | takes | default | variable | meaning |\n|---|---|---|---|---|\n";

@@ -19,6 +19,7 @@ pub mod mapping_file;
 mod model;
 mod nearest;
 mod problem;
+mod schema;
 mod validate;
 mod value;
 
@@ -31,6 +32,7 @@ pub use model::{
 };
 pub(crate) use problem::shown;
 pub use problem::{Place, Position, Problem, Problems};
+pub use schema::schema;
 
 use crate::domain::mapping::Mapping;
 use file::Syntax;

@@ -30,6 +30,21 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All ways to end, in the order of their numbers.
+    pub const ALL: [Self; 11] = [
+        Self::Done,
+        Self::Failed,
+        Self::Changes,
+        Self::Degraded,
+        Self::Refused,
+        Self::Leased,
+        Self::Usage,
+        Self::Denied,
+        Self::Config,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
     /// The number that the process ends with.
     #[must_use]
     pub fn code(self) -> u8 {
@@ -45,6 +60,31 @@ impl Exit {
             Self::Config => 78,
             Self::Interrupted => 130,
             Self::Terminated => 143,
+        }
+    }
+
+    /// What the number means, in a clause.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => {
+                "done; for every mapped company the record is as desired, or was left alone for a reason that needs nobody"
+            }
+            Self::Failed => {
+                "the run failed as a whole (a service, the state or the report could not be used)"
+            }
+            Self::Changes => "`plan --detailed-exitcode` only: there are changes",
+            Self::Degraded => {
+                "degraded: the run finished, but at least one mapped company failed, was held back, was read in part or could not be \
+                 matched"
+            }
+            Self::Refused => "refused by a fleet-wide guard before anything was written",
+            Self::Leased => "another run holds the lease",
+            Self::Usage => "wrong command line",
+            Self::Denied => "a service refused the credentials, or a right is missing for the whole run",
+            Self::Config => "the configuration or the mapping file is not valid",
+            Self::Interrupted => "stopped by SIGINT, after the writes in flight were finished",
+            Self::Terminated => "stopped by SIGTERM, after the writes in flight were finished",
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod backfill;
 mod echo;
+mod generated;
 mod history;
 mod messages;
 mod saved;

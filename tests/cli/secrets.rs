@@ -33,8 +33,10 @@ const fn case(command: &'static str, arguments: &'static [&'static str], codes: 
 }
 
 /// All commands, in an order in which each finds what the ones before it left.
-const CASES: [Case; 21] = [
+const CASES: [Case; 23] = [
     case("config check", &[], &[0]),
+    case("config schema", &[], &[0]),
+    case("completions", &["bash"], &[0]),
     case("bootstrap", &["--dry-run"], &[0]),
     case("plan", &["--detailed-exitcode"], &[2]),
     case("sync", &["--dry-run"], &[0]),
@@ -103,7 +105,7 @@ fn help(command: &str) -> String {
 }
 
 /// The commands below `command` that can be run, by asking the binary.
-fn runnable(command: &str) -> BTreeSet<String> {
+pub(crate) fn runnable(command: &str) -> BTreeSet<String> {
     let help = help(command);
     let mut found = BTreeSet::new();
     let below = help.split("Commands:\n").nth(1).unwrap_or_default().split("\n\n").next().unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod generated;
 #[cfg(feature = "demo")]
 mod simulate;
 
@@ -11,6 +12,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::waiver::Rule;
 
+pub(super) use generated::{CompletionsArgs, ManArgs};
 #[cfg(feature = "demo")]
 pub(super) use simulate::{DemoArgs, SimulateArgs, SimulatedLimits};
 
@@ -139,12 +141,19 @@ pub(super) enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the script with which a shell completes commands and options
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write a page for each command into a folder
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Read the configuration and the mapping, and report everything that is wrong
     Check,
+    /// Print the JSON Schema of the configuration file, for editors
+    Schema,
 }
 
 #[derive(Clone, Copy, Debug, Args)]

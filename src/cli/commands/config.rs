@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::cli::context::{Context, environment, load, wire};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
+use crate::config;
 use crate::run::Exit;
 
 /// Reads the configuration and the mapping. Nothing is sent.
@@ -24,5 +25,11 @@ pub(in crate::cli) fn check(context: &Context) -> Result<Exit, Failure> {
         if lines == 1 { "line" } else { "lines" }
     );
     printer::result(&out)?;
+    Ok(Exit::Done)
+}
+
+/// Prints the JSON Schema of the configuration file, for editors.
+pub(in crate::cli) fn schema() -> Result<Exit, Failure> {
+    printer::result(&config::schema())?;
     Ok(Exit::Done)
 }

@@ -4,11 +4,13 @@ pub(super) mod apply;
 pub(super) mod approve;
 pub(super) mod backfill;
 pub(super) mod bootstrap;
+pub(super) mod completions;
 pub(super) mod config;
 #[cfg(feature = "demo")]
 pub(super) mod demo;
 pub(super) mod explain;
 pub(super) mod history;
+pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod serve;
 #[cfg(feature = "demo")]
