@@ -156,7 +156,9 @@ impl Wire {
             } else if self.is_proxied && !is_loopback(url) {
                 ExchangeError::Proxy { host, detail }
             } else if is_resolver_failure(error) {
-                ExchangeError::Unresolved { host, detail }
+                // What the resolver adds in front is what this error says already.
+                let words = detail.strip_prefix("failed to lookup address information: ");
+                ExchangeError::Unresolved { host, detail: system_words(words.unwrap_or(&detail)) }
             } else {
                 ExchangeError::Unconnected { host, detail }
             };

@@ -7,6 +7,7 @@ use std::process::Command;
 use rstest::rstest;
 
 use crate::echo::{Answer, Echo, Services};
+use crate::secrets::runnable;
 use crate::simulated::{Simulated, psasync, text};
 
 /// A configuration with every required setting; nobody listens at the services' addresses.
@@ -116,6 +117,18 @@ fn at(folder: &Path, line: &str) -> Command {
 fn a_wrong_command_line_reads_like_every_error(#[case] line: &str) {
     let folder = folder("");
     assert_shape(&mut at(folder.path(), line), 64);
+}
+
+#[test]
+fn no_command_takes_an_option_that_it_does_not_know() {
+    let folder = folder("");
+    for command in runnable("") {
+        let stderr = assert_shape(&mut at(folder.path(), &format!("{command} --frobnicate")), 64);
+        assert!(
+            stderr.starts_with(&format!("error: `psasync {command}` has no option `--frobnicate`")),
+            "{stderr}"
+        );
+    }
 }
 
 #[rstest]
