@@ -74,7 +74,8 @@ impl Layer {
         self.meant.extend(KEYS.iter().map(|key| key.path).filter(is_inside).map(str::to_owned));
     }
 
-    fn mentions(&self, key: &Key) -> bool {
+    /// Whether the key is set, or probably was meant to be.
+    pub(super) fn mentions(&self, key: &Key) -> bool {
         let is_mentioned = |path: &str| self.settings.contains_key(path) || self.meant.contains(path);
         is_mentioned(key.path) || key.file_twin().is_some_and(|twin| is_mentioned(&twin))
     }

@@ -9,6 +9,7 @@
 
 mod build;
 mod document;
+mod draft;
 mod file;
 mod files;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use document::{example, reference};
+pub use draft::{Draft, Origin, Written, with_settings};
 pub use model::{
     Config, ConnectWise, ConnectWiseLimits, Guards, History, Http, Record, Schedule, Serve, State, StatePath,
     Touch, Umbrella, UmbrellaLimits,
