@@ -28,6 +28,8 @@ use crate::secret::Secret;
 const THROTTLED_START: Duration = Duration::from_secs(30);
 /// Attempts for a large page, before smaller ones are tried.
 const BRIEF_ATTEMPTS_MAX: u32 = 2;
+/// What the API's host in the cloud has in front of the login's.
+pub(super) const API_PREFIX: &str = "api-";
 const CLIENT_ID: &str = "clientId";
 const CURRENT_VERSION: &str = "api-current-version";
 
@@ -272,25 +274,14 @@ impl<E: Exchange> Connection<E> {
         self.company_info().await.map(|info| info.codebase)
     }
 
-    /// Asks the login host, without credentials. An unknown company is 200 with `null`.
+    /// What the login host says about the login company. No credential is sent.
     pub(super) async fn company_info(&self) -> Result<CompanyInfo, ReadFailure> {
-        let mut url = self.settings.base_url.clone();
-        let login_host = url.host_str().and_then(|host| host.strip_prefix("api-")).map(str::to_owned);
-        if let Some(host) = login_host {
-            // A host that was valid with its prefix is valid without it.
-            let _ = url.set_host(Some(&host));
-        }
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.clear().extend(["login", "companyinfo", &self.settings.company_id]);
-        }
-        let request = request(Method::GET, &url, HeaderMap::new(), Bytes::new());
-        let call = Call { request: &request, limiter: &self.limiter, deadline: None };
-        let info = self.patient.read::<Option<CompanyInfo>>(call).await;
-        let host = host_and_port(&url);
-        match info.map(|answer| answer.body) {
+        let Settings { base_url, company_id, .. } = &self.settings;
+        let host = || host_and_port(&login_url(base_url));
+        match company_info(&self.patient, &self.limiter, base_url, company_id).await {
             Ok(Some(info)) => Ok(info),
-            Ok(None) => Err(ReadFailure::CompanyUnknown { company: self.settings.company_id.clone(), host }),
-            Err(source) => Err(ReadFailure::LookUp { host, source }),
+            Ok(None) => Err(ReadFailure::CompanyUnknown { company: company_id.clone(), host: host() }),
+            Err(source) => Err(ReadFailure::LookUp { host: host(), source }),
         }
     }
 
@@ -311,6 +302,31 @@ impl<E: Exchange> Connection<E> {
     pub(super) fn host(&self) -> String {
         host_and_port(&self.settings.base_url)
     }
+}
+
+/// Asks a login host about a company, without credentials. An unknown company is 200 with `null`.
+pub(super) async fn company_info<E: Exchange>(
+    caller: &Caller<E>,
+    limiter: &Limiter,
+    base_url: &Url,
+    company_id: &str,
+) -> Result<Option<CompanyInfo>, ReadError> {
+    let mut url = login_url(base_url);
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.clear().extend(["login", "companyinfo", company_id]);
+    }
+    let request = request(Method::GET, &url, HeaderMap::new(), Bytes::new());
+    Ok(caller.read(Call { request: &request, limiter, deadline: None }).await?.body)
+}
+
+/// Where people log in: the API's host in the cloud without its prefix.
+fn login_url(base_url: &Url) -> Url {
+    let mut url = base_url.clone();
+    if let Some(host) = base_url.host_str().and_then(|host| host.strip_prefix(API_PREFIX)) {
+        // A host that was valid with its prefix is valid without it.
+        let _ = url.set_host(Some(host));
+    }
+    url
 }
 
 /// Why a read has no answer.

@@ -15,6 +15,7 @@ mod convert;
 mod error;
 #[cfg(test)]
 mod foreign;
+mod locate;
 mod observe;
 mod paging;
 mod read;
@@ -25,6 +26,7 @@ pub use collect::{Fleet, TypeState, collect, find_type, read_questions, read_typ
 pub use connection::{Codebase, Connection, Settings};
 pub use convert::stamp;
 pub use error::ConnectWiseError;
+pub use locate::{Located, Region, api_url, is_cloud, locate};
 pub use observe::{Area, COMPANY_MAINTENANCE, CONFIGURATIONS_INQUIRE, NOT_NEEDED, Tenant, TypeTable};
 pub use read::{FreshRecord, Reader};
 pub use write::{Content, Creation, READ_AGE_MAX, WriteError, Writer, Written};

@@ -14,6 +14,7 @@ mod foreign_writer;
 mod guards;
 mod history;
 mod kills;
+mod locating;
 mod matching;
 mod network;
 mod openapi;
