@@ -7,6 +7,7 @@
 //! * What was written reads back as it was meant, or nothing is written.
 //! * A file that somebody changed since it was read is left alone.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::ops::Range;
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::config::problem::Place;
 use crate::domain::ids::{OrgId, PsaId};
-use crate::domain::mapping::{Mapping, MappingLine};
+use crate::domain::mapping::Mapping;
 use crate::domain::text::collapsed;
 
 /// The first line of a file that is made.
@@ -28,14 +29,22 @@ const HEADER: &str = "org_id,psa_id,package,name,note";
 pub struct NewLine {
     /// The organization.
     pub organization: OrgId,
-    /// The company.
-    pub psa_id: PsaId,
+    /// The company; `None` for a line that a person is to fill in.
+    pub psa_id: Option<PsaId>,
     /// The package, where no service names it.
     pub package: Option<String>,
     /// The organization's name, for whoever reads the file.
     pub name: Option<String>,
     /// Where the line comes from, for whoever reads the file.
     pub note: Option<String>,
+}
+
+impl NewLine {
+    /// A line that says nothing else.
+    #[must_use]
+    pub fn new(organization: OrgId, psa_id: Option<PsaId>) -> Self {
+        Self { organization, psa_id, package: None, name: None, note: None }
+    }
 }
 
 /// A mapping file as it was read, and what is to become of it.
@@ -126,24 +135,44 @@ impl MappingFile {
         &self.mapping
     }
 
-    /// Adds a line at the end; or names the company on the organization's own line, where that has none.
+    /// As [`add_all`](Self::add_all), for one line.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add(&mut self, line: &NewLine) -> Result<(), EditError> {
+        self.add_all(std::slice::from_ref(line))
+    }
+
+    /// Adds lines at the end; or names the company on the organization's own line, where that has none.
     ///
     /// What has no column in the file is left out. Nothing is written yet.
     ///
     /// # Errors
-    /// Where a line has the organization or the company already, or the result would not be what was meant.
-    pub fn add(&mut self, line: &NewLine) -> Result<(), EditError> {
-        self.check_free(line.organization, Some(&line.psa_id))?;
+    /// Where a line has one of the organizations or companies already, or the result would not be what was meant; nothing is added then.
+    pub fn add_all(&mut self, lines: &[NewLine]) -> Result<(), EditError> {
+        self.check_all_free(lines)?;
         let parsed = parse_lines(&self.path, &self.bytes)?;
-        let bytes = match open_field(&parsed, &self.bytes, line.organization) {
-            Some(field) => replaced(&self.bytes, &[field], &written(line.psa_id.as_str(), parsed.separator)),
-            None => appended(&self.bytes, &parsed, line),
-        };
-        let mut read = parse_lines(&self.path, &bytes)?.mapping;
-        let is_new = |read: &MappingLine| read.external_id == line.organization;
-        let added = read.lines.iter().position(is_new).map(|at| read.lines.remove(at));
-        let is_as_meant =
-            added.as_ref().is_some_and(|added| added.psa_id == line.psa_id) && read == self.mapping;
+        let open: BTreeMap<_, _> = named_fields(&parsed, &self.bytes)
+            .filter(|field| field.psa_id.is_empty())
+            .map(|field| (field.organization, field.psa_id_at))
+            .collect();
+        let (on_their_own, new): (Vec<_>, Vec<_>) =
+            lines.iter().partition(|line| open.contains_key(&line.organization));
+        let mut filled: Vec<_> = on_their_own
+            .into_iter()
+            .filter_map(|line| Some((open[&line.organization].clone(), line.psa_id.as_ref()?)))
+            .map(|(at, psa_id)| (at, written(psa_id.as_str(), parsed.separator)))
+            .collect();
+        filled.sort_by_key(|(at, _)| at.start);
+        let bytes = appended(replaced(&self.bytes, &filled), &parsed, &new);
+        let read = parse_lines(&self.path, &bytes)?.mapping;
+        let added: BTreeMap<_, _> =
+            lines.iter().filter_map(|line| Some((line.organization, line.psa_id.as_ref()?))).collect();
+        let (read_new, read_old): (Vec<_>, Vec<_>) =
+            read.lines.into_iter().partition(|line| added.contains_key(&line.external_id));
+        let is_as_meant = read_old == self.mapping.lines
+            && read_new.len() == added.len()
+            && read_new.iter().all(|line| *added[&line.external_id] == line.psa_id);
         self.take(bytes, is_as_meant)
     }
 
@@ -155,13 +184,13 @@ impl MappingFile {
         if !self.mapping.lines.iter().any(|line| line.external_id == old) {
             return Err(EditError::NotMapped(old));
         }
-        self.check_free(new, None)?;
+        self.check_all_free(&[NewLine::new(new, None)])?;
         let parsed = parse_lines(&self.path, &self.bytes)?;
-        let fields: Vec<_> = named_fields(&parsed, &self.bytes, old)
-            .filter(|line| !line.psa_id.is_empty())
-            .map(|line| line.organization_at)
+        let fields: Vec<_> = named_fields(&parsed, &self.bytes)
+            .filter(|field| field.organization == old && !field.psa_id.is_empty())
+            .map(|field| (field.organization_at, written(&new.to_string(), parsed.separator)))
             .collect();
-        let bytes = replaced(&self.bytes, &fields, &written(&new.to_string(), parsed.separator));
+        let bytes = replaced(&self.bytes, &fields);
         let mut read = parse_lines(&self.path, &bytes)?.mapping;
         for line in read.lines.iter_mut().filter(|line| line.external_id == new) {
             line.external_id = old;
@@ -185,18 +214,25 @@ impl MappingFile {
         Ok(())
     }
 
-    fn check_free(&self, organization: OrgId, psa_id: Option<&PsaId>) -> Result<(), EditError> {
-        let lines = &self.mapping.lines;
-        if let Some(line) = lines.iter().find(|line| line.external_id == organization) {
-            return Err(EditError::OrganizationMapped { organization, psa_id: line.psa_id.clone() });
-        }
-        let Some(psa_id) = psa_id else { return Ok(()) };
-        match lines.iter().find(|line| line.psa_id.key() == psa_id.key()) {
-            Some(line) => {
-                Err(EditError::CompanyMapped { psa_id: psa_id.clone(), organization: line.external_id })
+    /// Nobody else has these organizations and companies, not even another one of the lines.
+    fn check_all_free(&self, lines: &[NewLine]) -> Result<(), EditError> {
+        let taken = self.mapping.lines.iter().map(|line| (line.external_id, Some(&line.psa_id)));
+        let mut organizations: BTreeMap<OrgId, Option<&PsaId>> = taken.clone().collect();
+        let mut companies: BTreeMap<String, OrgId> =
+            taken.filter_map(|(organization, psa_id)| Some((psa_id?.key(), organization))).collect();
+        for NewLine { organization, psa_id, .. } in lines {
+            let organization = *organization;
+            if let Some(psa_id) = psa_id
+                && let Some(other) = companies.insert(psa_id.key(), organization)
+                && other != organization
+            {
+                return Err(EditError::CompanyMapped { psa_id: psa_id.clone(), organization: other });
             }
-            None => Ok(()),
+            if let Some(Some(psa_id)) = organizations.insert(organization, psa_id.as_ref()) {
+                return Err(EditError::OrganizationMapped { organization, psa_id: psa_id.clone() });
+            }
         }
+        Ok(())
     }
 
     fn take(&mut self, bytes: Vec<u8>, is_as_meant: bool) -> Result<(), EditError> {
@@ -209,27 +245,26 @@ impl MappingFile {
     }
 }
 
-/// A line of an organization.
+/// A line of an organization, by where its fields are in the file.
 struct NamedField {
+    organization: OrgId,
     organization_at: Range<usize>,
     psa_id_at: Range<usize>,
     psa_id: String,
 }
 
-/// The lines of an organization, by where their fields are in the file.
-fn named_fields(parsed: &Parsed, bytes: &[u8], organization: OrgId) -> impl Iterator<Item = NamedField> {
+/// The lines that name an organization.
+fn named_fields(parsed: &Parsed, bytes: &[u8]) -> impl Iterator<Item = NamedField> {
     let at = |column: usize| parsed.columns.as_ref().and_then(|columns| columns.0[column]);
     let columns = at(Columns::ORG_ID).zip(at(Columns::PSA_ID));
     parsed.rows.iter().skip(1).filter_map(move |row| {
         let ((org_id, psa_id), fields) = (columns?, row.fields.as_ref()?);
-        if super::org_id(fields.get(org_id)?.trim()) != Ok(organization) {
-            return None;
-        }
         let spans = fields_of(&bytes[row.bytes.clone()], parsed.separator).spans;
         let span = |column: usize| {
             spans.get(column).map(|span| row.bytes.start + span.start..row.bytes.start + span.end)
         };
         Some(NamedField {
+            organization: super::org_id(fields.get(org_id)?.trim()).ok()?,
             organization_at: span(org_id)?,
             psa_id_at: span(psa_id)?,
             psa_id: fields.get(psa_id)?.trim().to_owned(),
@@ -237,47 +272,47 @@ fn named_fields(parsed: &Parsed, bytes: &[u8], organization: OrgId) -> impl Iter
     })
 }
 
-/// Where the organization's own line has room for a company.
-fn open_field(parsed: &Parsed, bytes: &[u8], organization: OrgId) -> Option<Range<usize>> {
-    let mut fields = named_fields(parsed, bytes, organization);
-    fields.find(|line| line.psa_id.is_empty()).map(|line| line.psa_id_at)
-}
-
-fn replaced(bytes: &[u8], fields: &[Range<usize>], by: &str) -> Vec<u8> {
-    let (mut result, mut kept_to) = (Vec::with_capacity(bytes.len() + by.len()), 0);
-    for field in fields {
+/// The bytes with each of the fields, in order, replaced by its text.
+fn replaced(bytes: &[u8], fields: &[(Range<usize>, String)]) -> Vec<u8> {
+    let (mut result, mut kept_to) = (Vec::with_capacity(bytes.len()), 0);
+    for (field, text) in fields {
         result.extend_from_slice(&bytes[kept_to..field.start]);
-        result.extend_from_slice(by.as_bytes());
+        result.extend_from_slice(text.as_bytes());
         kept_to = field.end;
     }
     result.extend_from_slice(&bytes[kept_to..]);
     result
 }
 
-fn appended(bytes: &[u8], parsed: &Parsed, line: &NewLine) -> Vec<u8> {
-    let end = line_break(bytes);
-    let mut result = bytes.to_vec();
-    if !bytes.is_empty() && bytes != BYTE_ORDER_MARK && !bytes.ends_with(b"\n") && !bytes.ends_with(b"\r") {
-        result.extend_from_slice(end.as_bytes());
+fn appended(mut bytes: Vec<u8>, parsed: &Parsed, lines: &[&NewLine]) -> Vec<u8> {
+    if lines.is_empty() {
+        return bytes;
+    }
+    let end = line_break(&bytes);
+    let is_begun = !bytes.is_empty() && bytes != BYTE_ORDER_MARK;
+    if is_begun && !bytes.ends_with(b"\n") && !bytes.ends_with(b"\r") {
+        bytes.extend_from_slice(end.as_bytes());
     }
     let header = parsed.rows.first().and_then(|row| row.fields.clone());
     let header = header.unwrap_or_else(|| {
-        result.extend_from_slice(HEADER.as_bytes());
-        result.extend_from_slice(end.as_bytes());
+        bytes.extend_from_slice(HEADER.as_bytes());
+        bytes.extend_from_slice(end.as_bytes());
         HEADER.split(',').map(str::to_owned).collect()
     });
-    let fields: Vec<_> =
-        header.iter().map(|column| written(&value(line, column.trim()), parsed.separator)).collect();
-    result.extend_from_slice(fields.join(&char::from(parsed.separator).to_string()).as_bytes());
-    result.extend_from_slice(end.as_bytes());
-    result
+    let separator = char::from(parsed.separator).to_string();
+    for line in lines {
+        let fields = header.iter().map(|column| written(&value(line, column.trim()), parsed.separator));
+        bytes.extend_from_slice(fields.collect::<Vec<_>>().join(&separator).as_bytes());
+        bytes.extend_from_slice(end.as_bytes());
+    }
+    bytes
 }
 
 fn value(line: &NewLine, column: &str) -> String {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     match Columns::NAMES.iter().position(|known| known.eq_ignore_ascii_case(column)) {
         Some(Columns::ORG_ID) => line.organization.to_string(),
-        Some(Columns::PSA_ID) => line.psa_id.to_string(),
+        Some(Columns::PSA_ID) => line.psa_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         Some(Columns::PACKAGE) => text(&line.package),
         Some(Columns::NAME) => text(&line.name),
         Some(Columns::NOTE) => text(&line.note),

@@ -10,7 +10,7 @@ use super::*;
 fn line(organization: u64, psa_id: &str) -> NewLine {
     NewLine {
         organization: OrgId(organization),
-        psa_id: PsaId::new(psa_id).unwrap(),
+        psa_id: PsaId::new(psa_id),
         package: None,
         name: None,
         note: None,
@@ -180,7 +180,7 @@ proptest! {
         for (at, (name, psa_id)) in (1..).zip(names.iter().zip(&psa_ids)) {
             let new = NewLine { name: Some(name.clone()), note: Some(name.clone()), ..line(at, psa_id) };
             if file.add(&new).is_ok() {
-                added.push((at, new.psa_id));
+                added.extend(new.psa_id.map(|psa_id| (at, psa_id)));
             }
         }
         file.save().unwrap();
