@@ -14,7 +14,7 @@ use psasync::domain::waiver::Rule;
 use psasync::run::Exit;
 
 /// The commands of this version, for which documents may write `psasync …`.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "apply",
     "approve",
     "backfill",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 15] = [
     "config",
     "demo",
     "explain",
+    "init",
     "history",
     "man",
     "plan",

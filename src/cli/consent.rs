@@ -2,10 +2,10 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::printer;
+use super::terminal::next_line;
 
 /// What a person said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,17 +32,7 @@ pub(super) async fn consent(yes: bool, question: &str, stop: &CancellationToken)
         return Consent::Unasked;
     }
     printer::note(&format!("{question} [y/N]"));
-    let (sender, answer) = oneshot::channel();
-    // A thread of its own: the end of the process must not wait for a line that nobody enters.
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        let read = io::stdin().read_line(&mut line);
-        let _ = sender.send(read.map(|_| line).unwrap_or_default());
-    });
-    let answer = tokio::select! {
-        answer = answer => answer.unwrap_or_default(),
-        () = stop.cancelled() => String::new(),
-    };
+    let answer = next_line(stop).await.unwrap_or_default();
     if is_yes(&answer) { Consent::Given } else { Consent::Refused }
 }
 

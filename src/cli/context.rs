@@ -55,6 +55,21 @@ impl Context {
         self.ready_with(config_path, std::iter::empty())
     }
 
+    /// As [`ready`](Self::ready), where the mapping is not there yet.
+    pub(super) fn ready_unmapped(&self) -> Result<Ready, Failure> {
+        let config::Loaded { config, notices } = config::load(&self.config_path, environment()?)?;
+        notices.iter().for_each(|notice| warn!("{notice}"));
+        self.equipped(&self.config_path, config, Mapping::default())
+    }
+
+    /// How psasync is called, with the configuration that was named.
+    pub(super) fn invoked(&self) -> String {
+        match self.config_path.as_path() {
+            path if path == Path::new(CONFIG_PRESET) => "psasync".to_owned(),
+            path => format!("psasync --config {}", path.display()),
+        }
+    }
+
     fn ready_with(
         &self,
         config_path: &Path,
@@ -64,13 +79,14 @@ impl Context {
         for notice in &loaded.notices {
             warn!("{notice}");
         }
-        let clock = Clock::system();
-        let exchange = Arc::new(wire(&loaded.config)?);
-        let seed = clock.now().timestamp_micros().unsigned_abs();
-        let services = Services::new(&exchange, &loaded.config, clock, seed).map_err(RunError::from)?;
+        self.equipped(config_path, loaded.config, loaded.mapping)
+    }
+
+    fn equipped(&self, config_path: &Path, config: Config, mapping: Mapping) -> Result<Ready, Failure> {
+        let (clock, services) = services(&config)?;
         Ok(Ready {
-            config: loaded.config,
-            mapping: loaded.mapping,
+            config,
+            mapping,
             clock,
             config_path: config_path.to_owned(),
             services,
@@ -78,6 +94,15 @@ impl Context {
             signals: self.signals.clone(),
         })
     }
+}
+
+/// The clients of both services, and the clock that they go by. Nothing is sent.
+pub(super) fn services(config: &Config) -> Result<(Clock, Services<Wire>), Failure> {
+    let clock = Clock::system();
+    let exchange = Arc::new(wire(config)?);
+    let seed = clock.now().timestamp_micros().unsigned_abs();
+    let services = Services::new(&exchange, config, clock, seed).map_err(RunError::from)?;
+    Ok((clock, services))
 }
 
 /// A configuration and the mapping that it names.

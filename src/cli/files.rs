@@ -41,8 +41,32 @@ pub(super) fn check_target(path: &Path) -> Result<(), Failure> {
 
 /// Writes a file that nobody but its owner can read: as a whole, or not at all.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    write(path, text, None)
+}
+
+/// Writes a file as a whole, or not at all. Who can read it stays as it was; a new one is nobody's but its owner's.
+pub(super) fn write_as_before(path: &Path, text: &str) -> Result<(), Failure> {
+    write(path, text, fs::metadata(path).ok().map(|before| before.permissions()))
+}
+
+/// Makes a folder that nobody but its owner can look into, unless there is one already.
+pub(super) fn make_private_folder(path: &Path) -> Result<(), Failure> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(Failure::failed(
+            format!("the folder {} cannot be made: {error}", path.display()),
+            "choose another folder for the configuration with `--config`",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, text: &str, permissions: Option<fs::Permissions>) -> Result<(), Failure> {
     let written = tempfile::NamedTempFile::new_in(folder(path)).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
+        permissions.map_or(Ok(()), |permissions| file.as_file().set_permissions(permissions))?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
@@ -55,7 +79,8 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
-fn folder(path: &Path) -> &Path {
+/// The folder that a file is in.
+pub(super) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -10,6 +10,7 @@ mod manual;
 mod printer;
 mod progress;
 mod signals;
+mod terminal;
 mod usage;
 
 use std::io::IsTerminal as _;
@@ -53,6 +54,7 @@ async fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Demo(args) => commands::demo::run(&context, args).await,
         #[cfg(feature = "demo")]
         Command::Simulate(args) => commands::simulate::run(&context, args).await,
+        Command::Init(args) => commands::init::run(&context, &args).await,
         Command::Bootstrap(args) => commands::bootstrap::run(&context, args).await,
         Command::Plan(args) => commands::plan::run(&context, &args).await,
         Command::Apply(args) => commands::apply::run(&context, &args).await,

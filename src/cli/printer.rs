@@ -26,3 +26,9 @@ pub(super) fn result(text: &str) -> Result<(), Failure> {
 pub(super) fn note(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
+
+/// Prints to stderr what a person is to answer, on the same line.
+pub(super) fn prompt(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+}

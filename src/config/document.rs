@@ -67,7 +67,9 @@ fn comment(key: &Key) -> String {
     }
 }
 
-fn secret_path(key: &Key) -> String {
+/// Where a secret stands in a file of its own, from the configuration file's folder.
+#[must_use]
+pub fn secret_path(key: &Key) -> String {
     format!("secrets/{}", key.path.replace(['.', '_'], "-"))
 }
 

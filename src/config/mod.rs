@@ -26,7 +26,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use document::{example, reference};
+pub use document::{example, reference, secret_path};
 pub use draft::{Draft, Origin, Written, with_settings};
 pub use model::{
     Config, ConnectWise, ConnectWiseLimits, Guards, History, Http, Record, Schedule, Serve, State, StatePath,

@@ -6,6 +6,7 @@ mod backfill;
 mod echo;
 mod generated;
 mod history;
+mod init;
 mod messages;
 mod saved;
 mod secrets;

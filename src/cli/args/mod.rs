@@ -1,6 +1,7 @@
 //! The command line.
 
 mod generated;
+mod init;
 #[cfg(feature = "demo")]
 mod simulate;
 
@@ -13,6 +14,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::domain::waiver::Rule;
 
 pub(super) use generated::{CompletionsArgs, ManArgs};
+pub(super) use init::InitArgs;
 #[cfg(feature = "demo")]
 pub(super) use simulate::{DemoArgs, SimulateArgs, SimulatedLimits};
 
@@ -109,6 +111,10 @@ pub(super) enum Command {
     /// Run the simulated services until interrupted, and print a ready configuration
     #[cfg(feature = "demo")]
     Simulate(SimulateArgs),
+    /// Set psasync up: ask for access to both services, try it, write the configuration, propose a mapping, show the first plan
+    ///
+    /// Answers of an earlier time are kept. Nothing is written to ConnectWise unless you say so.
+    Init(InitArgs),
     /// Create the configuration type and its questions, and nothing else
     Bootstrap(BootstrapArgs),
     /// Show what a sync would change, field by field; writes nothing

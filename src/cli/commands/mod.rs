@@ -10,6 +10,7 @@ pub(super) mod config;
 pub(super) mod demo;
 pub(super) mod explain;
 pub(super) mod history;
+pub(super) mod init;
 pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod serve;

@@ -51,7 +51,7 @@ async fn serve(context: &Context, args: &SimulateArgs, folder: &Path) -> Result<
     }
     printer::result(&simulated.config)?;
     printer::note(&format!(
-        "Simulated services are up; the configuration above is also in {}. Ctrl-C ends them.",
+        "Simulated services are up; the configuration above is also in {}, and its keys are what `psasync init` asks for. Ctrl-C ends them.",
         simulated.config_path.display()
     ));
     context.signals.stop.cancelled().await;

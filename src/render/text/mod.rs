@@ -361,6 +361,8 @@ fn calls(calls: &Calls) -> String {
     )
 }
 
-fn number_of(count: usize, what: &str) -> String {
+/// A number with its noun.
+#[must_use]
+pub fn number_of(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
