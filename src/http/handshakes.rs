@@ -16,6 +16,7 @@ use rustls::{ServerConfig, ServerConnection, Stream};
 use tempfile::NamedTempFile;
 
 use super::exchange::{Exchange as _, ExchangeError, Sent, TlsProblem};
+use super::inspect::{Inspect as _, Inspector};
 use super::wire::{Wire, WireSettings};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
@@ -38,13 +39,23 @@ impl Authority {
 
     /// A server's configuration with a certificate for `name` that ends with `last_year`.
     fn server(&self, name: &str, last_year: i32) -> ServerConfig {
+        self.server_of(name, last_year, rustls::DEFAULT_VERSIONS)
+    }
+
+    /// As above, of these versions.
+    fn server_of(
+        &self,
+        name: &str,
+        last_year: i32,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> ServerConfig {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(last_year, 12, 31);
         let key = KeyPair::generate().unwrap();
         let certificate: Certificate = params.signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let config = ServerConfig::builder().with_no_client_auth();
+        let config = ServerConfig::builder_with_protocol_versions(versions).with_no_client_auth();
         config.with_single_cert(vec![certificate.der().clone()], key).unwrap()
     }
 }
@@ -234,4 +245,50 @@ async fn tls_that_breaks_after_the_request_may_have_been_sent() {
     assert!(request.join().unwrap().unwrap().starts_with("GET /path"));
     assert!(matches!(error, ExchangeError::Broken { .. }), "{error:?}");
     assert_eq!(error.sent(), Sent::Maybe);
+}
+
+/// Answers two connections over TLS, one after the other: who offers the newest version only comes back with more.
+fn serve_tls_twice(config: ServerConfig) -> SocketAddr {
+    const DATED: &[u8] =
+        b"HTTP/1.1 401 Unauthorized\r\ndate: Sat, 21 Nov 2026 00:02:00 GMT\r\ncontent-length: 2\r\n\r\nhi";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = Arc::new(config);
+    std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut tls = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = Stream::new(&mut tls, &mut socket);
+            let mut buffer = [0; 4096];
+            if stream.read(&mut buffer).is_ok() {
+                let request = String::from_utf8_lossy(&buffer).to_lowercase();
+                assert!(request.starts_with("get / ") && !request.contains("authorization"), "{request}");
+                stream.write_all(DATED).unwrap();
+            }
+        }
+    });
+    address
+}
+
+#[rstest]
+#[case::newest(&[&rustls::version::TLS13, &rustls::version::TLS12], "TLS 1.3")]
+#[case::older(&[&rustls::version::TLS12], "TLS 1.2")]
+#[tokio::test]
+async fn a_host_shows_its_version_its_certificate_and_its_clock_to_who_sends_no_credential(
+    #[case] versions: &[&'static rustls::SupportedProtocolVersion],
+    #[case] expected: &str,
+) {
+    let authority = Authority::new();
+    let address = serve_tls_twice(authority.server_of("127.0.0.1", 2120, versions));
+    let second = Duration::from_secs(5);
+    let ca_file = Some(authority.root.path().to_owned());
+    let settings = WireSettings { connect_timeout: second, read_timeout: second, ca_file, proxy: None };
+    let url = format!("https://user:hunter2@{address}/path?secret=hunter2").parse().unwrap();
+    let host = Inspector::new(&settings).unwrap().inspect(&url).await.unwrap();
+    let tls = host.tls.unwrap();
+    let certificate = tls.certificate.unwrap();
+    assert_eq!((tls.version, host.addresses), (expected, vec![address.ip()]));
+    assert_eq!(certificate.ends_at.to_rfc3339(), "2120-12-31T00:00:00+00:00");
+    assert!(!certificate.issuer.is_empty());
+    assert_eq!(host.date.unwrap().to_rfc3339(), "2026-11-21T00:02:00+00:00");
 }

@@ -19,6 +19,7 @@ pub mod exchange;
 mod foreign;
 #[cfg(test)]
 mod handshakes;
+pub mod inspect;
 pub mod limiter;
 pub mod redirect;
 pub mod retry;
@@ -31,6 +32,7 @@ pub use caller::{Call, Caller};
 pub use counters::{Counters, Traffic};
 pub use decode::{Complaint, DecodeError};
 pub use exchange::{Exchange, ExchangeError, Sent, TlsProblem};
+pub use inspect::{Host, HostCertificate, HostTls, Inspect, Inspector};
 pub use limiter::{Limiter, Window};
 pub use redirect::{HostPattern, RedirectError};
 pub use retry::{Answer, NotSent, ReadError, Refusal, RetrySettings, WriteOutcome};

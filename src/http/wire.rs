@@ -90,6 +90,14 @@ impl Wire {
     /// # Errors
     /// A [`WireError`] where a setting cannot be used.
     pub fn new(settings: &WireSettings) -> Result<Self, WireError> {
+        Self::with(settings, |builder| builder)
+    }
+
+    /// As [`new`](Self::new), with more that is asked of the client.
+    pub(super) fn with(
+        settings: &WireSettings,
+        adjusted: impl Fn(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Self, WireError> {
         let certificates = settings.ca_file.as_ref().map(read_certificates).transpose()?;
         let build = |certificates: Option<Vec<Certificate>>, system_roots: bool| {
             let builder = Self::builder(settings)?;
@@ -98,7 +106,7 @@ impl Wire {
                 (None, true) => builder,
                 (None, false) => builder.tls_certs_only([]),
             };
-            builder.build().map_err(|error| WireError::Unusable { detail: innermost(&error) })
+            adjusted(builder).build().map_err(|error| WireError::Unusable { detail: innermost(&error) })
         };
         let client = match (build(certificates.clone(), true), certificates) {
             // A machine without any root certificate can still talk to loopback, and says so when it is asked for more.
@@ -182,6 +190,9 @@ impl Exchange for Wire {
         let mut answer = http::Response::new(Bytes::new());
         *answer.status_mut() = response.status();
         *answer.headers_mut() = std::mem::take(response.headers_mut());
+        if let Some(info) = response.extensions_mut().remove::<tls::TlsInfo>() {
+            answer.extensions_mut().insert(info);
+        }
         *answer.body_mut() = self.body(&url, response).await?;
         Ok(answer)
     }
