@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 
 use psasync::config::keys::{KEYS, Key, Kind};
 use psasync::config::{self, mapping_file};
+use psasync::connectwise::{COMPANY_MAINTENANCE, CONFIGURATIONS_INQUIRE, NOT_NEEDED};
 use psasync::domain::field::FIELDS;
 use psasync::domain::finding::{Reason, Severity};
 use psasync::domain::waiver::Rule;
 use psasync::run::Exit;
+use psasync::umbrella::NEEDED_SCOPES;
 
 /// The commands of this version, for which documents may write `psasync …`.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "apply",
     "approve",
     "backfill",
@@ -22,6 +24,7 @@ const COMMANDS: [&str; 16] = [
     "completions",
     "config",
     "demo",
+    "doctor",
     "explain",
     "init",
     "history",
@@ -237,6 +240,29 @@ fn tests_that_documents_name_exist() {
         for name in names {
             assert!(code.contains(&format!("fn {name}(")), "{path} names a test `{name}`");
         }
+    }
+}
+
+#[test]
+fn the_scopes_and_rights_in_the_documents_are_those_that_doctor_checks() {
+    let access = read("docs/access.md");
+    let scopes: Vec<_> = rows(section(&access, "## Umbrella"))
+        .skip(1)
+        .map(|row| quoted(row[0]).next().unwrap().to_owned())
+        .collect();
+    assert_eq!(scopes, NEEDED_SCOPES.map(|needed| needed.scope.to_owned()));
+    let nightly: Vec<_> = rows(section(&access, "### Role for every night")).skip(1).collect();
+    for area in [COMPANY_MAINTENANCE, CONFIGURATIONS_INQUIRE] {
+        let (module, right) = area.right.split_once(" > ").unwrap();
+        let (right, level) = right.split_once(": ").unwrap();
+        let is_it = |row: &&Vec<&str>| row[0] == module && row[1] == right;
+        let row = nightly.iter().find(is_it).unwrap_or_else(|| panic!("{} is not documented", area.right));
+        assert!(row[2].contains(&level.replace(' ', ": ")), "{row:?} lacks {level}");
+    }
+    for area in NOT_NEEDED {
+        let (module, right) = area.right.split_once(" > ").unwrap();
+        let right = right.split_once(": ").unwrap().0;
+        assert!(!nightly.iter().any(|row| row[0] == module && row[1] == right), "{} is needed", area.right);
     }
 }
 

@@ -15,13 +15,13 @@ use super::signals::Signals;
 use crate::apply::ApplyError;
 use crate::clock::Clock;
 use crate::config::keys::{VARIABLE_PREFIX, VARIABLE_SEPARATOR};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Problems};
 use crate::domain::ids::{PsaId, RunId, psa_key};
 use crate::domain::mapping::{Mapping, MappingLine};
 use crate::domain::waiver::Rule;
 use crate::domain::window::RETENTION;
 use crate::domain::work::Work;
-use crate::http::{Wire, WireSettings};
+use crate::http::{Inspector, Wire, WireError, WireSettings};
 use crate::resolve::Scope;
 use crate::run::{Exit, Invocation, Job, RunError, SavedFile, Services, Surroundings};
 
@@ -70,6 +70,17 @@ impl Context {
         }
     }
 
+    /// As [`ready`](Self::ready), for who shows what is wrong with the configuration as one result among others.
+    pub(super) fn examined(&self) -> Result<Examined, Failure> {
+        match config::load_with_mapping(&self.config_path, environment()?) {
+            Ok((config::Loaded { config, notices }, mapping)) => {
+                let ready = Box::new(self.equipped(&self.config_path, config, mapping)?);
+                Ok(Examined::Ready { ready, notices })
+            }
+            Err(problems) => Ok(Examined::NotValid(problems)),
+        }
+    }
+
     fn ready_with(
         &self,
         config_path: &Path,
@@ -103,6 +114,18 @@ pub(super) fn services(config: &Config) -> Result<(Clock, Services<Wire>), Failu
     let seed = clock.now().timestamp_micros().unsigned_abs();
     let services = Services::new(&exchange, config, clock, seed).map_err(RunError::from)?;
     Ok((clock, services))
+}
+
+/// What reading the configuration came to.
+pub(super) enum Examined {
+    /// It is valid.
+    Ready {
+        ready: Box<Ready>,
+        /// What the person who wrote it should know.
+        notices: Vec<String>,
+    },
+    /// It is not.
+    NotValid(Problems),
 }
 
 /// A configuration and the mapping that it names.
@@ -147,14 +170,26 @@ pub(super) fn environment() -> Result<Vec<(String, String)>, Failure> {
 
 /// The connection to the network; nothing is sent.
 pub(super) fn wire(config: &Config) -> Result<Wire, Failure> {
+    Wire::new(&wire_settings(config)).map_err(unusable_wire)
+}
+
+/// What looks at hosts as [`wire`] meets them; nothing is sent.
+pub(super) fn inspector(config: &Config) -> Result<Inspector, Failure> {
+    Inspector::new(&wire_settings(config)).map_err(unusable_wire)
+}
+
+fn wire_settings(config: &Config) -> WireSettings {
     let http = &config.http;
-    let settings = WireSettings {
+    WireSettings {
         connect_timeout: http.connect_timeout,
         read_timeout: http.read_timeout,
         ca_file: http.ca_file.clone(),
         proxy: http.proxy.clone(),
-    };
-    Wire::new(&settings).map_err(|error| Failure::new(Exit::Config, error.to_string(), error.hint()))
+    }
+}
+
+fn unusable_wire(error: WireError) -> Failure {
+    Failure::new(Exit::Config, error.to_string(), error.hint())
 }
 
 impl Ready {

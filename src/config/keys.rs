@@ -397,9 +397,8 @@ pub const KEYS: &[Key] = &[
         "serve.stale_after_h",
         Kind::Integer { min: 1, max: 8_760 },
         Preset::Integer(30),
-        "hours without a finished run after which `serve` is not ready",
-    )
-    .later(),
+        "hours without a finished run after which `doctor` warns",
+    ),
     Key::new(
         "history.keep_days",
         Kind::Integer { min: 1, max: 36_500 },

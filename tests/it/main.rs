@@ -8,6 +8,7 @@ mod approvals;
 mod backfill;
 mod calls;
 mod customers;
+mod doctor;
 mod explain;
 mod filling;
 mod foreign_writer;

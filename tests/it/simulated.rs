@@ -17,10 +17,13 @@ use psasync::domain::ids::PsaId;
 use psasync::domain::waiver::{Rule, Waiver, Waivers};
 use psasync::domain::window::Window;
 use psasync::domain::work::Work;
+use psasync::http::Inspect;
 use psasync::plan::LinePlan;
 use psasync::plan::saved::SavedPlan;
 use psasync::resolve::Scope;
-use psasync::run::doctor::{ConnectWiseAccess, UmbrellaAccess, Wanted, check_connectwise, check_umbrella};
+use psasync::run::doctor::{
+    ConnectWiseAccess, Diagnosis, UmbrellaAccess, Wanted, check_connectwise, check_umbrella, doctor,
+};
 use psasync::run::{
     ApplyOrder, Approval, Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Invocation, Job,
     NearMatches, OrganizationMonths, PastRun, Planned, PlannedUndo, Report, RunError, RunHistory, Services,
@@ -298,6 +301,16 @@ impl Night {
     pub(crate) async fn check_umbrella(&self) -> UmbrellaAccess {
         let run = self.run();
         check_umbrella(&run.services.umbrella, run.config.umbrella.customers, &[]).await
+    }
+
+    /// Looks whether everything is as it should be; hosts show themselves as `inspect` says.
+    pub(crate) async fn doctor(&self, inspect: &impl Inspect) -> Diagnosis {
+        self.try_doctor(inspect).await.unwrap()
+    }
+
+    pub(crate) async fn try_doctor(&self, inspect: &impl Inspect) -> Result<Diagnosis, RunError> {
+        let run = self.run();
+        doctor(&run.services, &run.surroundings(), inspect, &[]).await
     }
 
     /// Checks the keys and the role, as a set-up does once they were entered.

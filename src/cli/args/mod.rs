@@ -1,5 +1,6 @@
 //! The command line.
 
+mod doctor;
 mod generated;
 mod init;
 #[cfg(feature = "demo")]
@@ -13,6 +14,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::waiver::Rule;
 
+pub(super) use doctor::DoctorArgs;
 pub(super) use generated::{CompletionsArgs, ManArgs};
 pub(super) use init::InitArgs;
 #[cfg(feature = "demo")]
@@ -115,6 +117,11 @@ pub(super) enum Command {
     ///
     /// Answers of an earlier time are kept. Nothing is written to ConnectWise unless you say so.
     Init(InitArgs),
+    /// Check settings, hosts, credentials, rights, the mapping and the state, line by line; only reads
+    ///
+    /// Ends with 0 where nothing failed, with 3 where a check failed, with 77 where a service refuses the credentials, and with 78 where
+    /// the configuration is not valid.
+    Doctor(DoctorArgs),
     /// Create the configuration type and its questions, and nothing else
     Bootstrap(BootstrapArgs),
     /// Show what a sync would change, field by field; writes nothing

@@ -8,6 +8,7 @@ pub(super) mod completions;
 pub(super) mod config;
 #[cfg(feature = "demo")]
 pub(super) mod demo;
+pub(super) mod doctor;
 pub(super) mod explain;
 pub(super) mod history;
 pub(super) mod init;

@@ -26,7 +26,7 @@ use crate::run::{Bootstrap, Calls, Filled, Invocation, Planned, Report};
 use super::RETURNS;
 
 pub use approvals::approvals;
-pub use doctor::checks;
+pub use doctor::{checks, diagnosis};
 pub use explain::explanations;
 pub use objections::objections;
 

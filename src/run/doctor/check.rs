@@ -68,7 +68,7 @@ impl Check {
 
     /// What cannot be looked at because of something that failed before.
     pub(super) fn not_made(names: &[&'static str], after: &str) -> impl Iterator<Item = Self> {
-        names.iter().map(move |name| Self::skip(name, format!("not checked: {after}")))
+        names.iter().map(move |name| Self::skip(name, format!("{name}: not checked, {after}")))
     }
 
     pub(super) fn umbrella(name: &'static str, error: &UmbrellaError) -> Self {

@@ -64,12 +64,22 @@ pub struct ConnectWiseAccess {
     pub type_table: Option<TypeTable>,
 }
 
+impl ConnectWiseAccess {
+    fn nothing() -> Self {
+        Self { checks: Vec::new(), tenant: None, is_signed_in: false, type_table: None }
+    }
+
+    pub(super) fn not_made(why: &str) -> Self {
+        let checks = Check::not_made(&[COMPANY, KEYS, CLIENT_ID, RIGHT, STATUS, TYPE, QUESTIONS], why);
+        Self { checks: checks.collect(), ..Self::nothing() }
+    }
+}
+
 /// Checks the login company, the host, the keys, the client id, the rights one by one, the default status, the type and its questions.
 ///
 /// Sends nothing but GET, a dozen requests, most of which ask for a single row.
 pub async fn check_connectwise<E: Exchange>(reader: &Reader<E>, wanted: &Wanted<'_>) -> ConnectWiseAccess {
-    let mut access =
-        ConnectWiseAccess { checks: Vec::new(), tenant: None, is_signed_in: false, type_table: None };
+    let mut access = ConnectWiseAccess::nothing();
     match reader.tenant().await {
         Ok(tenant) => {
             access.checks.extend(of_tenant(&tenant));

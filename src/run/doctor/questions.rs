@@ -3,9 +3,9 @@
 use super::check::Check;
 use super::connectwise::Wanted;
 use crate::connectwise::TypeTable;
-use crate::domain::field::FIELD_COUNT;
+use crate::domain::field::{FIELD_COUNT, FieldId};
 use crate::domain::finding::Reason;
-use crate::domain::question::{FieldType, Question, QuestionMatch};
+use crate::domain::question::{FieldType, Question, QuestionMap, QuestionMatch};
 use crate::plan::left_out;
 use crate::resolve::match_questions;
 use crate::run::exit::Exit;
@@ -13,6 +13,7 @@ use crate::run::surroundings::quoted;
 
 const QUESTIONS: &str = "configuration-questions";
 const QUESTION: &str = "configuration-question";
+const REQUIRED: &str = "required-questions";
 const PASSWORD: &str = "password-question";
 
 /// One line for all questions that are fine, and one for each that is not.
@@ -47,6 +48,7 @@ pub(super) fn check(table: &TypeTable, wanted: &Wanted<'_>) -> Vec<Check> {
     let left_out = left_out(&questions)
         .map(|(_, reason, sentence)| Check::fail(QUESTION, Exit::Degraded, sentence, reason.remedy()));
     checks.extend(left_out);
+    checks.extend(required(table, &questions));
     let is_password = |question: &Question| question.active && question.field_type == FieldType::Password;
     if table.questions.iter().any(is_password) {
         checks.push(Check::fail(
@@ -57,6 +59,23 @@ pub(super) fn check(table: &TypeTable, wanted: &Wanted<'_>) -> Vec<Check> {
         ));
     }
     checks
+}
+
+/// Required questions of others: a record that has no answer to them may refuse every write.
+fn required(table: &TypeTable, ours: &QuestionMap) -> Option<Check> {
+    let is_of_others = |question: &&Question| {
+        ours.iter().all(|(_, ours)| ours.id() != Some(question.id))
+            && FieldId::of_question(&question.text).is_none()
+    };
+    let required = table.questions.iter().filter(|question| question.active && question.required);
+    let texts: Vec<_> = required.filter(is_of_others).map(|question| question.text.as_str()).collect();
+    (!texts.is_empty()).then(|| {
+        let sentence = format!(
+            "required questions of others: {}; a record without an answer to them may refuse every write",
+            quoted(texts.into_iter())
+        );
+        Check::warn(REQUIRED, sentence, Reason::RequiredQuestion.remedy())
+    })
 }
 
 fn of_missing(missing: &[&str], wanted: &Wanted<'_>) -> Check {

@@ -26,6 +26,13 @@ pub struct UmbrellaAccess {
     pub fleet: Option<Fleet>,
 }
 
+impl UmbrellaAccess {
+    pub(super) fn not_made(why: &str) -> Self {
+        let checks = Check::not_made(&[TOKEN, SCOPE, EXCESS, CONSOLE, CUSTOMERS, PACKAGE], why);
+        Self { checks: checks.collect(), fleet: None }
+    }
+}
+
 /// Checks the key: a token, its scopes, the kind of console, the customers.
 ///
 /// `source` is where the customers come from, `mapped` who they are where it is the mapping. Three to five requests for most consoles, and
@@ -64,7 +71,7 @@ fn of_scopes(scopes: Option<&Scopes>, source: CustomerSource) -> Vec<Check> {
         let remedy = "compare the key in the Umbrella console with the scopes in docs/access.md";
         return vec![
             Check::warn(SCOPE, sentence, remedy),
-            Check::skip(EXCESS, format!("not checked: {sentence}")),
+            Check::skip(EXCESS, format!("{EXCESS}: not checked, {sentence}")),
         ];
     };
     let mut checks: Vec<_> = NEEDED_SCOPES.iter().map(|needed| of_scope(needed, scopes, source)).collect();

@@ -1,6 +1,7 @@
 //! Version 1 of the JSON reports of all commands. Frozen: members are added, never renamed or removed.
 
 mod approvals;
+mod doctor;
 mod explain;
 mod history;
 mod objections;
@@ -22,6 +23,7 @@ use crate::render::RETURNS;
 use crate::run::{self, Bootstrap, Exit, Filled, Invocation, Planned, Report};
 
 pub use approvals::approvals;
+pub use doctor::diagnosis;
 pub use explain::explanations;
 
 pub use objections::{objections, refused_file};
