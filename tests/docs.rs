@@ -16,7 +16,7 @@ use psasync::run::Exit;
 use psasync::umbrella::NEEDED_SCOPES;
 
 /// The commands of this version, for which documents may write `psasync …`.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "apply",
     "approve",
     "backfill",
@@ -29,6 +29,7 @@ const COMMANDS: [&str; 17] = [
     "init",
     "history",
     "man",
+    "map",
     "plan",
     "serve",
     "simulate",

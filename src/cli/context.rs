@@ -15,6 +15,7 @@ use super::signals::Signals;
 use crate::apply::ApplyError;
 use crate::clock::Clock;
 use crate::config::keys::{VARIABLE_PREFIX, VARIABLE_SEPARATOR};
+use crate::config::mapping_file::MappingFile;
 use crate::config::{self, Config, Problems};
 use crate::domain::ids::{PsaId, RunId, psa_key};
 use crate::domain::mapping::{Mapping, MappingLine};
@@ -81,12 +82,23 @@ impl Context {
         }
     }
 
+    /// As [`ready`](Self::ready), with the mapping file itself: it need not be there yet, nor have a usable line.
+    pub(super) fn ready_with_mapping_file(&self) -> Result<(Ready, MappingFile), Failure> {
+        let config::Loaded { config, notices } = config::load(&self.config_path, environment()?)?;
+        let file = MappingFile::open(&config.mapping_file)?;
+        let loaded = Loaded { config, mapping: file.mapping().clone(), notices };
+        Ok((self.set_up(&self.config_path, loaded)?, file))
+    }
+
     fn ready_with(
         &self,
         config_path: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Ready, Failure> {
-        let loaded = load(config_path, environment)?;
+        self.set_up(config_path, load(config_path, environment)?)
+    }
+
+    fn set_up(&self, config_path: &Path, loaded: Loaded) -> Result<Ready, Failure> {
         for notice in &loaded.notices {
             warn!("{notice}");
         }

@@ -64,6 +64,7 @@ async fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Backfill(args) => commands::backfill::run(&context, &args).await,
         Command::Approve(args) => commands::approve::run(&context, &args).await,
         Command::History(args) => commands::history::run(&context, &args).await,
+        Command::Map(command) => commands::map::run(&context, &command).await,
         Command::Undo(args) => commands::undo::run(&context, &args).await,
         Command::Serve => commands::serve::run(&context).await,
         Command::Config(ConfigCommand::Check) => commands::config::check(&context),

@@ -3,6 +3,7 @@
 //! Texts carry their colours; the stream that prints them removes what its terminal cannot show. Answers to questions that are not
 //! among the 16, and secrets, never get here.
 
+pub mod csv;
 pub mod json;
 pub mod markdown;
 pub mod text;

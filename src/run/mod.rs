@@ -12,6 +12,7 @@ mod fill;
 mod history;
 mod inquiry;
 mod invocation;
+mod map;
 mod prepare;
 mod recorded;
 mod report;
@@ -36,6 +37,10 @@ pub use history::{
     company_history, farewell, forget, months, past_runs,
 };
 pub use invocation::{Invocation, SavedFile};
+pub use map::{
+    MapFile, MapStatus, Recovery, Suggestions, map_recover, map_status, map_suggest, recovered_line,
+    suggested_line,
+};
 pub use prepare::Job;
 pub use report::{Calls, Planned, Report, bucket};
 pub use saved::{ApplyOrder, apply_saved, saved_plan};

@@ -33,7 +33,7 @@ const fn case(command: &'static str, arguments: &'static [&'static str], codes: 
 }
 
 /// All commands, in an order in which each finds what the ones before it left.
-const CASES: [Case; 25] = [
+const CASES: [Case; 29] = [
     case("init", &["--non-interactive"], &[0]),
     case("config check", &[], &[0]),
     case("config schema", &[], &[0]),
@@ -55,6 +55,10 @@ const CASES: [Case; 25] = [
     case("history", &[], &[0]),
     case("history", &["--months"], &[0]),
     case("undo", &["last", "--yes"], &[0]),
+    case("map status", &[], &[0]),
+    case("map suggest", &["--write", "--above", "90"], &[0]),
+    case("map recover", &["--write", "--yes"], &[0]),
+    case("map import", &["companies.csv"], &[0]),
     case("history forget", &["{company}", "--yes"], &[0]),
     Case { command: "serve", arguments: &[], end: End::Said("waiting for the next run") },
     case("demo", &[], &[0]),

@@ -16,6 +16,7 @@ mod guards;
 mod history;
 mod kills;
 mod locating;
+mod map;
 mod matching;
 mod network;
 mod openapi;

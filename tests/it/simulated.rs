@@ -371,7 +371,8 @@ impl Night {
         Lease::acquire(&state, lease, run.id, run.clock, &self.stop).await.unwrap()
     }
 
-    fn run(&self) -> Run {
+    /// A process that was started just now.
+    pub(crate) fn run(&self) -> Run {
         let now = self.simulation.now();
         let companies = match &self.scope {
             Scope::Fleet => Vec::new(),

@@ -3,6 +3,7 @@
 mod doctor;
 mod generated;
 mod init;
+mod map;
 #[cfg(feature = "demo")]
 mod simulate;
 
@@ -17,6 +18,7 @@ use crate::domain::waiver::Rule;
 pub(super) use doctor::DoctorArgs;
 pub(super) use generated::{CompletionsArgs, ManArgs};
 pub(super) use init::InitArgs;
+pub(super) use map::{ListFormat, MapCommand, MapImportArgs, MapRecoverArgs, MapStatusArgs, MapSuggestArgs};
 #[cfg(feature = "demo")]
 pub(super) use simulate::{DemoArgs, SimulateArgs, SimulatedLimits};
 
@@ -145,6 +147,9 @@ pub(super) enum Command {
     /// For runs that nobody starts by hand: what was refused or held back in the night passes in the next one over the whole mapping.
     /// An approval waits for a week. A run over the whole mapping that is started by hand takes it, too; others take `--approve` instead.
     Approve(ApproveArgs),
+    /// Look at the mapping from both sides, and complete it
+    #[command(subcommand)]
+    Map(MapCommand),
     /// Show what the state remembers: runs, changes at a company, monthly values
     History(HistoryArgs),
     /// Put back what a run wrote, where it is still there

@@ -13,6 +13,7 @@ pub(super) mod explain;
 pub(super) mod history;
 pub(super) mod init;
 pub(super) mod man;
+pub(super) mod map;
 pub(super) mod plan;
 pub(super) mod serve;
 #[cfg(feature = "demo")]

@@ -11,6 +11,7 @@
 mod edit;
 #[cfg(test)]
 mod editing;
+mod import;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -19,6 +20,7 @@ use std::path::Path;
 use csv::ByteRecord;
 
 pub use edit::{EditError, MappingFile, NewLine};
+pub use import::{ImportColumns, Imported, import};
 
 use super::files;
 use super::nearest::nearest;

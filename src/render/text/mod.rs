@@ -1,6 +1,7 @@
 //! What a person reads: the plan, the summary of a run, a record, the history.
 
 mod history;
+mod map;
 mod undo;
 
 mod approvals;
@@ -31,6 +32,7 @@ pub use explain::explanations;
 pub use objections::objections;
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
+pub use map::{map_import, map_recovery, map_status, map_suggestion, map_suggestions};
 pub use undo::{plan as undo_plan, undo};
 
 const NO_ANSWER: &str = "(no answer)";

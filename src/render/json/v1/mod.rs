@@ -4,6 +4,7 @@ mod approvals;
 mod doctor;
 mod explain;
 mod history;
+mod map;
 mod objections;
 mod undo;
 
@@ -29,6 +30,7 @@ pub use explain::explanations;
 pub use objections::{objections, refused_file};
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
+pub use map::{map_import, map_recovery, map_status, map_suggestions};
 pub use undo::{undo, undo_plan};
 
 /// The version of this format.

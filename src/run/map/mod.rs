@@ -1,0 +1,7 @@
+//! The mapping itself: how it stands, what it could get, and the hand-over of a record. All but the hand-over only read.
+
+mod file;
+mod lists;
+
+pub use file::{MapFile, recovered_line, suggested_line};
+pub use lists::{MapStatus, Recovery, Suggestions, map_recover, map_status, map_suggest};
