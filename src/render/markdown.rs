@@ -14,6 +14,9 @@ use crate::render::text::{NOTHING_TO_DO, plain_refusal, requests, section_title,
 use crate::run::Planned;
 use crate::translate::item_count;
 
+/// What stands in place of the name of an organization that no line maps.
+const UNMAPPED: &str = "the mapping has no line for this organization";
+
 /// How much of an answer a reader sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -56,7 +59,7 @@ pub fn plan(planned: &Planned, detail: Detail) -> String {
         plan.lines.iter().filter(|line| line.is_change()).for_each(|line| change(&mut out, line, detail));
         out.push('\n');
     }
-    findings(&mut out, plan);
+    findings(&mut out, plan, detail);
     out
 }
 
@@ -103,11 +106,14 @@ fn shown(field: FieldId, answer: &Stored, detail: Detail) -> String {
 }
 
 /// Findings by severity, the worst first; equal sentences once.
-fn findings(out: &mut String, plan: &Plan) {
+fn findings(out: &mut String, plan: &Plan, detail: Detail) {
     let all = plan.lines.iter().flat_map(|line| &line.findings).chain(&plan.findings);
     let mut sections: BTreeMap<Severity, BTreeMap<(Reason, &str), Vec<String>>> = BTreeMap::new();
     for Finding { reason, severity, subject, sentence } in all {
         let section = sections.entry(*severity).or_default();
+        // The one sentence that names a customer; the id says enough.
+        let is_name = *reason == Reason::Unmapped && detail == Detail::Counts;
+        let sentence = if is_name { UNMAPPED } else { sentence };
         section.entry((*reason, sentence)).or_default().push(code(subject));
     }
     for (severity, rows) in sections.into_iter().rev() {

@@ -121,3 +121,19 @@ async fn a_refusal_reads_as_it_did() {
     });
     assert_snapshot!("refused_sync_json", serde_json::to_string_pretty(&refusal).unwrap());
 }
+
+/// Markdown goes into tickets and pull requests: it names companies by their PSA IDs, and nothing that lists contain.
+#[tokio::test(start_paused = true)]
+async fn markdown_names_nothing_of_a_customer_unless_everything_is_asked_for() {
+    let mut world = small();
+    let mut unmapped = world.umbrella.organizations[0].clone();
+    (unmapped.id, unmapped.name) = (999, "Nobody Knows Ltd".into());
+    world.umbrella.organizations.push(unmapped);
+    let planned = Night::of(world).plan().await;
+    let (counts, full) = (markdown::plan(&planned, Detail::Counts), markdown::plan(&planned, Detail::Full));
+    for name in ["Warehouse", "pc-0", "mail.example", "malware.example", "Nobody Knows", "Customer ACME"] {
+        assert!(!counts.contains(name), "{name}:\n{counts}");
+        assert!(name == "Customer ACME" || full.contains(name), "{name}:\n{full}");
+    }
+    assert!(counts.contains("`ACME`") && counts.contains("`999`"));
+}
