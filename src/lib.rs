@@ -17,6 +17,7 @@ pub mod translate;
 
 pub mod plan;
 pub mod schedule;
+pub mod shadow;
 pub mod store;
 
 pub mod permit;

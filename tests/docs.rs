@@ -16,7 +16,7 @@ use psasync::run::Exit;
 use psasync::umbrella::NEEDED_SCOPES;
 
 /// The commands of this version, for which documents may write `psasync …`.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "apply",
     "approve",
     "backfill",
@@ -32,6 +32,7 @@ const COMMANDS: [&str; 18] = [
     "map",
     "plan",
     "serve",
+    "shadow",
     "simulate",
     "sync",
     "undo",

@@ -36,6 +36,7 @@ pub(crate) enum Budget {
     Token,
     Admin,
     Consoles,
+    Deployments,
     Reports(i64),
     ConnectWise,
 }
@@ -44,7 +45,7 @@ impl Budget {
     fn quotas(self) -> &'static [Quota] {
         match self {
             Self::Token => TOKEN,
-            Self::Admin | Self::Consoles => ADMIN,
+            Self::Admin | Self::Consoles | Self::Deployments => ADMIN,
             Self::Reports(_) => REPORTS,
             Self::ConnectWise => CONNECTWISE,
         }

@@ -61,6 +61,7 @@ async fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Apply(args) => commands::apply::run(&context, &args).await,
         Command::Sync(args) => commands::sync::run(&context, &args).await,
         Command::Explain(args) => commands::explain::run(&context, args).await,
+        Command::Shadow(args) => commands::shadow::run(&context, &args).await,
         Command::Backfill(args) => commands::backfill::run(&context, &args).await,
         Command::Approve(args) => commands::approve::run(&context, &args).await,
         Command::History(args) => commands::history::run(&context, &args).await,

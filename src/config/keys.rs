@@ -195,9 +195,8 @@ pub const KEYS: &[Key] = &[
         "umbrella.limits.deployments_per_minute",
         PER_MINUTE,
         Preset::Integer(11),
-        "requests to the deployments API in a minute; a night needs none",
-    )
-    .later(),
+        "requests to the deployments API in a minute, and at most 330 in 30 minutes unless it is above Umbrella's own 14; only `shadow --last-contact` asks it",
+    ),
     Key::new(
         "umbrella.limits.reports_per_second",
         Kind::Integer { min: 1, max: 1_000_000 },

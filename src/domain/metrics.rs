@@ -196,6 +196,23 @@ impl MonthAnswers {
         known.into_iter().filter(|is_known| *is_known).count()
     }
 
+    /// What is known, and `why` the rest is not.
+    #[must_use]
+    pub fn into_metrics(self, why: &Unread) -> MonthMetrics {
+        fn reading<T>(known: Option<T>, why: &Unread) -> Reading<T> {
+            known.ok_or_else(|| why.clone()).into()
+        }
+        let (malware, botnet) = self.threats.unzip();
+        MonthMetrics {
+            queries: reading(self.queries, why),
+            malware: reading(malware, why),
+            botnet: reading(botnet, why),
+            top_domains: reading(self.top_domains, why),
+            top_domains_blocked: reading(self.top_domains_blocked, why),
+            top_categories: reading(self.top_categories, why),
+        }
+    }
+
     /// Adds an answer.
     pub fn add(&mut self, answer: MonthAnswer) {
         match answer {

@@ -119,6 +119,15 @@ impl Window {
         }
     }
 
+    /// Other spans that somebody may mean by "last month" at `scheduled`: the previous calendar month, the one before it, and the 30 days
+    /// before the scheduled day.
+    #[must_use]
+    pub fn others(self, scheduled: DateTime<Utc>) -> Vec<Self> {
+        let previous = Self::month_before(scheduled.date_naive());
+        let others = [previous, Self::last_30_days(scheduled), Self::month_before(previous.from)];
+        others.into_iter().filter(|other| *other != self).collect()
+    }
+
     /// The calendar month before the one that `day` is in.
     fn month_before(day: NaiveDate) -> Self {
         let to = first_of_month(day);
@@ -338,6 +347,16 @@ mod tests {
         for scheduled in ["2026-03-15T00:00:00Z", "2026-03-15T23:59:59Z"] {
             assert_eq!(Window::last_30_days(at(scheduled)).to_string(), "2026-02-13 to 2026-03-14");
         }
+    }
+
+    #[test]
+    fn last_month_may_mean_other_spans_and_never_the_window_itself() {
+        let told = |window: Window| {
+            window.others(at("2026-03-15T00:00:00Z")).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let (days, month) = ("2026-02-13 to 2026-03-14", "2026-01-01 to 2026-01-31");
+        assert_eq!(told(Window::month(2026, 2).unwrap()), [days, month]);
+        assert_eq!(told(Window::month(2025, 2).unwrap()), ["2026-02-01 to 2026-02-28", days, month]);
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub enum Work {
     Night,
     /// The six "Last Month" fields of the records that exist, over this window. Creates nothing.
     Backfill(Window),
+    /// All fields of the records that exist, to be compared with what they say. Writes and creates nothing.
+    Shadow,
     /// Answers that an earlier run replaced, back to what they said. Creates nothing.
     Undo,
 }
@@ -19,7 +21,7 @@ impl Work {
     #[must_use]
     pub fn covers(self, field: FieldId) -> bool {
         match self {
-            Self::Night | Self::Undo => true,
+            Self::Night | Self::Shadow | Self::Undo => true,
             Self::Backfill(_) => field == FieldId::LastUpdated || field.spec().group == Some(Group::Month),
         }
     }
@@ -34,7 +36,7 @@ impl Work {
     #[must_use]
     pub fn window(self) -> Option<Window> {
         match self {
-            Self::Night | Self::Undo => None,
+            Self::Night | Self::Shadow | Self::Undo => None,
             Self::Backfill(window) => Some(window),
         }
     }
@@ -45,6 +47,7 @@ impl Work {
         match self {
             Self::Night => "sync",
             Self::Backfill(_) => "backfill",
+            Self::Shadow => "shadow",
             Self::Undo => "undo",
         }
     }

@@ -147,7 +147,8 @@ fn changes(
 }
 
 /// Whether the record says it already, as far as ConnectWise can store it.
-fn is_said(field: FieldId, stored: &Stored, desired: &Answer, altered: &[Alteration]) -> bool {
+#[must_use]
+pub fn is_said(field: FieldId, stored: &Stored, desired: &Answer, altered: &[Alteration]) -> bool {
     let sent = Stored::from(desired);
     *stored == sent
         || stored.is_lossy_form_of(desired)
@@ -187,7 +188,7 @@ fn kept(line: &MappingLine, desired: &FieldMap<Desired>, questions: &QuestionMap
 /// Fields without a question, where none is created.
 fn missing(questions: &QuestionMap, work: Work) -> impl Iterator<Item = (FieldId, Reason, String)> {
     let missing = questions.iter().filter(|(_, question)| **question == QuestionMatch::Missing);
-    missing.filter(move |_| !work.creates()).map(|(field, _)| {
+    missing.filter(move |_| matches!(work, Work::Backfill(_))).map(|(field, _)| {
         (field, Reason::QuestionMissing, format!("{field} left out: ConnectWise does not have its question"))
     })
 }

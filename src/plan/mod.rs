@@ -34,7 +34,7 @@ use crate::translate::Desired;
 
 pub use digest::PlanDigest;
 pub use foreign::RECENT;
-pub use line::{falls, left_out};
+pub use line::{falls, is_said, left_out};
 
 /// A change to the configuration type itself. Comes before all records.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -62,7 +62,6 @@ impl<E: Exchange> Inquiry<'_, E> {
             // What is held back shall not be what the month is known for: the next run asks again.
             self.memory.doubt(target.organization.id, window).await?;
         }
-        self.surroundings.progress.advance();
         let counts = answer.metrics.as_ref().map(|metrics| {
             let counts = counts(metrics, &answer.second_sources);
             (line.line.external_id, line.line.psa_id.clone(), counts)
@@ -75,17 +74,10 @@ impl<E: Exchange> Inquiry<'_, E> {
     /// # Errors
     /// Where the state cannot be used, or the key is no longer taken: then nobody else has an answer either.
     pub(super) async fn ask(&self, line: &MappingLine, target: &Target) -> Result<UmbrellaAnswer, RunError> {
-        let needs = Needs {
-            scheduled: self.job.scheduled,
-            month: target.window,
-            memory: &self.memory,
-            deadline: Some(self.read_until),
-            mapping_package: line.package.as_deref(),
-            mapping_seats: line.seats,
-        };
+        let needs = self.needs(line, target);
         let mut visit = self.umbrella.visit(self.fleet, &target.organization, &needs);
         let (metrics, desired) = match self.job.work {
-            Work::Night | Work::Undo => {
+            Work::Night | Work::Shadow | Work::Undo => {
                 let metrics = self.metrics(target, &mut visit).await?;
                 let desired = translate(target.organization.id, &metrics, &self.format());
                 (Some(metrics), desired)
@@ -93,10 +85,25 @@ impl<E: Exchange> Inquiry<'_, E> {
             Work::Backfill(_) => (None, translate_month(&visit.month().await?, &self.format())),
         };
         let second_sources = self.second_sources(line, target, &desired, &mut visit).await;
-        if let Some(refused) = self.umbrella.key_refusal() {
-            return Err(refused.into());
-        }
+        self.check_key()?;
         Ok(UmbrellaAnswer { metrics, desired, second_sources, calls: visit.calls() })
+    }
+
+    /// What the run wants to know of the line's organization.
+    pub(super) fn needs<'n>(&'n self, line: &'n MappingLine, target: &Target) -> Needs<'n> {
+        Needs {
+            scheduled: self.job.scheduled,
+            month: target.window,
+            memory: &self.memory,
+            deadline: Some(self.read_until),
+            mapping_package: line.package.as_deref(),
+            mapping_seats: line.seats,
+        }
+    }
+
+    /// A key that is no longer taken leaves nobody with an answer.
+    pub(super) fn check_key(&self) -> Result<(), RunError> {
+        self.umbrella.key_refusal().map_or(Ok(()), |refused| Err(refused.into()))
     }
 
     /// The line with what was learnt about its organization.
@@ -108,7 +115,11 @@ impl<E: Exchange> Inquiry<'_, E> {
         Informed { line, desired: Some(desired), second_sources, altered, mark }
     }
 
-    async fn metrics(&self, target: &Target, visit: &mut Visit<'_, E>) -> Result<Metrics, StateError> {
+    pub(super) async fn metrics(
+        &self,
+        target: &Target,
+        visit: &mut Visit<'_, E>,
+    ) -> Result<Metrics, StateError> {
         let mut metrics = visit.metrics().await?;
         if target.window.is_none() {
             let why = Unread::report("ConnectWise does not say when the record was created");

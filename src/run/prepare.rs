@@ -124,7 +124,9 @@ impl<E: Exchange> Preparation<'_, E> {
 
     /// Compares what the records should say with what they say.
     pub(super) fn plan(&self, survey: &Survey, lines: Vec<Informed>, findings: Vec<Finding>) -> Plan {
-        let limits = self.surroundings.limits();
+        let mut limits = self.surroundings.limits();
+        // What is only compared is not held back.
+        limits.hold_zero_drop &= self.job.work != Work::Shadow;
         let policy = Policy {
             work: self.job.work,
             limits: &limits,
@@ -141,7 +143,7 @@ impl<E: Exchange> Preparation<'_, E> {
         self.job.work == Work::Night && self.surroundings.config.record.touch == Touch::Nightly
     }
 
-    /// Asks Umbrella about every target, some at a time. The order of lines stays.
+    /// Asks Umbrella about every target.
     async fn inform(
         &self,
         lines: Vec<ResolvedLine>,
@@ -154,19 +156,37 @@ impl<E: Exchange> Preparation<'_, E> {
                 "the report on all organizations is not available: each organization is asked by itself"
             );
         }
+        let informed = self.each_line(lines, async |line| inquiry.inform(line).await).await?;
+        let (lines, counts): (Vec<_>, Vec<_>) = informed.into_iter().unzip();
+        Ok((lines, counts.into_iter().flatten().collect()))
+    }
+
+    /// Does `ask` for every line, some at a time, and tells whoever watches. The order of lines stays.
+    pub(super) async fn each_line<T>(
+        &self,
+        lines: Vec<ResolvedLine>,
+        ask: impl AsyncFn(ResolvedLine) -> Result<T, RunError>,
+    ) -> Result<Vec<T>, RunError> {
         let targets = lines.iter().filter(|line| line.target.is_some()).count();
-        self.surroundings.progress.begin(Phase::Organizations, targets);
+        let (progress, ask) = (self.surroundings.progress, &ask);
+        progress.begin(Phase::Organizations, targets);
         // Not in the order of lines: one that is slow would hold up all that come after it.
-        let informed: Result<Vec<_>, RunError> = stream::iter(lines.into_iter().enumerate())
-            .map(|(index, line)| async move { Ok((index, inquiry.inform(line).await?)) })
+        let asked: Result<Vec<_>, RunError> = stream::iter(lines.into_iter().enumerate())
+            .map(|(index, line)| async move {
+                let is_target = line.target.is_some();
+                let asked = ask(line).await?;
+                if is_target {
+                    progress.advance();
+                }
+                Ok((index, asked))
+            })
             .buffer_unordered(self.surroundings.config.umbrella.limits.concurrency)
             .try_collect()
             .await;
-        self.surroundings.progress.end();
-        let mut informed = informed?;
-        informed.sort_unstable_by_key(|(index, _)| *index);
-        let (lines, counts): (Vec<_>, Vec<_>) = informed.into_iter().map(|(_, informed)| informed).unzip();
-        Ok((lines, counts.into_iter().flatten().collect()))
+        progress.end();
+        let mut asked = asked?;
+        asked.sort_unstable_by_key(|(index, _)| *index);
+        Ok(asked.into_iter().map(|(_, asked)| asked).collect())
     }
 
     /// What asking Umbrella about the targets of `survey` needs.

@@ -56,6 +56,7 @@ fn umbrella_settings(config: &Config, seed: u64) -> umbrella::Settings {
         limits: umbrella::Limits {
             token_per_minute: from.limits.token_per_minute,
             admin_per_minute: from.limits.admin_per_minute,
+            deployments_per_minute: from.limits.deployments_per_minute,
             reports_per_second: from.limits.reports_per_second,
         },
         top_n: config.record.top_n,

@@ -98,6 +98,20 @@ pub fn translate_month(month: &MonthMetrics, format: &Format) -> FieldMap<Desire
     })
 }
 
+/// The items of a list field, none of them cut off; `None` where the field is no list, or was not read.
+#[must_use]
+pub fn list_items(field: FieldId, metrics: &Metrics, format: &Format) -> Option<Vec<String>> {
+    let month = &metrics.month;
+    match field {
+        FieldId::NetworksInactive => metrics.networks.read().map(inactive),
+        FieldId::AgentsInactive => metrics.agents.read().map(inactive),
+        FieldId::TopDomains => month.top_domains.read().map(|names| format.top(names)),
+        FieldId::TopDomainsBlocked => month.top_domains_blocked.read().map(|names| format.top(names)),
+        FieldId::TopCategories => month.top_categories.read().map(|rows| format.categories(rows)),
+        _ => None,
+    }
+}
+
 fn desired<T>(reading: &Reading<T>, answer: impl FnOnce(&T) -> Answer) -> Desired {
     match reading {
         Reading::Read(value) => Desired::Set(answer(value)),

@@ -11,7 +11,7 @@ use super::convert::{self, BOTNET, Census, Deployment, GroupCounts, MALWARE, Thr
 use super::fleet::Fleet;
 use super::paging::{Next, Paging, Row};
 use super::topic::{Call, Topic};
-use super::{Needs, Umbrella, activity_span, wire};
+use super::{ACTIVITY_SPAN, Needs, Umbrella, activity_span, wire};
 use crate::domain::finding::Reason;
 use crate::domain::metrics::{
     CategoryRequests, Metrics, MonthAnswer, MonthMetrics, Presence, Reading, Threats, Unread,
@@ -173,6 +173,18 @@ impl<E: Exchange> Visit<'_, E> {
         answer.map_err(|error| error.unread(&topic.to_string()))
     }
 
+    /// Asks the deployments API, on its own budget.
+    pub(super) async fn ask_deployments<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path_and_query: &str,
+    ) -> Result<T, Unread> {
+        let gateway = &self.umbrella.gateway;
+        let answer =
+            gateway.ask(&self.session, &gateway.deployments, path_and_query, self.needs.deadline).await;
+        answer.map_err(|error| error.unread(what))
+    }
+
     /// Networks and agents. Names are asked for only where somebody is inactive or the report on all organizations says nothing; both
     /// groups then come from the source of the names, so that a record never mixes two sources that disagree.
     async fn presences(&mut self) -> (Reading<Presence>, Reading<Presence>) {
@@ -204,7 +216,7 @@ impl<E: Exchange> Visit<'_, E> {
     }
 
     async fn active_identities(&self, expected: Option<u64>) -> Result<HashSet<u64>, Unread> {
-        let span = activity_span(self.needs.scheduled);
+        let span = activity_span(self.needs.scheduled, ACTIVITY_SPAN);
         let path = format!("{}?{span}&{IDENTITY_TYPES}", Topic::ActiveIdentities.report());
         let mut active = HashSet::new();
         let paging = Paging::new(IDENTITY_ROWS, expected);

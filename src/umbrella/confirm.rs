@@ -61,7 +61,7 @@ impl<E: Exchange> Visit<'_, E> {
                 let Some(window) = needs.month else {
                     return ZeroCheck::Unknown(Unread::report("the month was not asked for"));
                 };
-                ZeroCheck::of(umbrella.window_queries(fleet, organization.id, window, needs.deadline).await)
+                ZeroCheck::of(umbrella.queries_of(fleet, organization.id, window, needs.deadline).await)
             }
         }
     }
@@ -84,7 +84,11 @@ impl<E: Exchange> Visit<'_, E> {
 }
 
 impl<E: Exchange> Umbrella<E> {
-    async fn window_queries(
+    /// The requests of an organization over a window, proxy requests included where it has any. Read once for all organizations.
+    ///
+    /// # Errors
+    /// Where the report cannot be read, or does not have the organization.
+    pub async fn queries_of(
         &self,
         fleet: &Fleet,
         organization: OrgId,

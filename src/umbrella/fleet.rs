@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -10,8 +10,9 @@ use super::convert::{self, Deployment};
 use super::error::{AskError, TOKEN, UmbrellaError};
 use super::gateway::Gateway;
 use super::scopes::CUSTOMERS_SCOPE;
-use super::{CustomerSource, PAGES_MAX, Umbrella, activity_span, wire};
+use super::{ACTIVITY_SPAN, CustomerSource, PAGES_MAX, Umbrella, activity_span, wire};
 use crate::domain::ids::OrgId;
+use crate::domain::metrics::Unread;
 use crate::domain::organization::Organization;
 use crate::domain::snapshot::Snapshot;
 use crate::http::Exchange;
@@ -102,7 +103,8 @@ impl<E: Exchange> Umbrella<E> {
     ) -> Result<Fleet, UmbrellaError> {
         let fleet = self.customers(mapped, deadline).await?;
         let survey = Survey { gateway: &self.gateway, deadline };
-        let deployments_path = format!("/reports/v2/providers/deployments?{}", activity_span(scheduled));
+        let deployments_path =
+            format!("/reports/v2/providers/deployments?{}", activity_span(scheduled, ACTIVITY_SPAN));
         let deployments = survey.deployments(&deployments_path).await?;
         Ok(Fleet { deployments, deployments_path, ..fleet })
     }
@@ -132,6 +134,32 @@ impl<E: Exchange> Umbrella<E> {
         };
         let (deployments, deployments_path) = (Ok(HashMap::new()), String::new());
         Ok(Fleet { customers, console, customers_path, deployments_path, deployments })
+    }
+}
+
+/// What was active in a day, by organization.
+pub(super) type DayActivity = HashMap<OrgId, Deployment>;
+
+impl<E: Exchange> Umbrella<E> {
+    /// What an organization had active in the 24 hours before `scheduled`. Read once, for all organizations.
+    ///
+    /// # Errors
+    /// Where the report cannot be read, or does not have the organization.
+    pub async fn active_in_a_day(
+        &self,
+        organization: OrgId,
+        scheduled: DateTime<Utc>,
+        deadline: Option<Instant>,
+    ) -> Result<Deployment, Unread> {
+        let span = activity_span(scheduled, TimeDelta::days(1));
+        let path = format!("/reports/v2/providers/deployments?{span}");
+        let read = async || {
+            let rows = self.gateway.report(self.gateway.console(), &path, deadline).await;
+            rows.map(convert::deployments).map_err(|error| error.unread("the deployments report"))
+        };
+        let absent = || Unread::report("the deployments report does not have the organization");
+        let day = self.day_activity.get_or_init(read).await.as_ref().map_err(Unread::clone)?;
+        day.get(&organization).copied().ok_or_else(absent)
     }
 }
 

@@ -56,21 +56,23 @@ pub(super) struct Gateway<E> {
     organizations: Mutex<HashMap<OrgId, Arc<Limiter>>>,
     pub(super) admin: Limiter,
     pub(super) consoles: Limiter,
+    pub(super) deployments: Limiter,
 }
 
 impl<E: Exchange> Gateway<E> {
     pub(super) fn new(exchange: Arc<E>, settings: &Settings, clock: Clock, counters: Arc<Counters>) -> Self {
-        let Limits { token_per_minute, admin_per_minute, reports_per_second } = settings.limits;
+        let Limits { token_per_minute, admin_per_minute, deployments_per_minute, reports_per_second } =
+            settings.limits;
         let retry = RetrySettings {
             attempts_max: settings.attempts_max,
             throttled_start: Duration::from_secs(1),
             seed: settings.seed,
         };
-        let per_key = || {
+        let per_key = |per_minute| {
             Limiter::new(&[
                 Window::per_second(ADMIN_PER_SECOND),
-                Window::per_minute(admin_per_minute),
-                Window::per_half_hour(half_hour_budget(admin_per_minute)),
+                Window::per_minute(per_minute),
+                Window::per_half_hour(half_hour_budget(per_minute)),
             ])
         };
         let credential = format!("{}:{}", settings.api_key.expose(), settings.api_secret.expose());
@@ -86,8 +88,9 @@ impl<E: Exchange> Gateway<E> {
             key_checked_at: tokio::sync::Mutex::default(),
             key_refused: OnceLock::new(),
             organizations: Mutex::default(),
-            admin: per_key(),
-            consoles: per_key(),
+            admin: per_key(admin_per_minute),
+            consoles: per_key(admin_per_minute),
+            deployments: per_key(deployments_per_minute),
         }
     }
 

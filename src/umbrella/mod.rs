@@ -17,6 +17,7 @@ mod convert;
 mod error;
 mod fleet;
 mod gateway;
+mod last_contact;
 mod observe;
 mod paging;
 mod scopes;
@@ -34,6 +35,7 @@ use url::Url;
 
 use self::categories::MovedCategories;
 use self::confirm::WindowQueries;
+use self::fleet::DayActivity;
 use self::gateway::Gateway;
 use crate::clock::Clock;
 use crate::domain::metrics::Unread;
@@ -76,6 +78,8 @@ pub struct Limits {
     /// Requests of the key for customers; the consoles report has a budget of the same size to itself. Up to the published 14 it is 330 in
     /// half an hour at most; above, which is for simulations and other agreements, 30 times as many as in a minute.
     pub admin_per_minute: u32,
+    /// Requests of the key to the deployments API, with the same half hour.
+    pub deployments_per_minute: u32,
     /// Reports of each organization, and reports on all organizations.
     pub reports_per_second: u32,
 }
@@ -128,6 +132,7 @@ pub struct Umbrella<E> {
     moved: tokio::sync::OnceCell<MovedCategories>,
     // Filled by the first zero that is to be confirmed for a window; whoever comes second waits for the first one's answer.
     window_queries: tokio::sync::Mutex<HashMap<Window, Result<Arc<WindowQueries>, Unread>>>,
+    day_activity: tokio::sync::OnceCell<Result<DayActivity, Unread>>,
 }
 
 impl<E: Exchange> Umbrella<E> {
@@ -142,6 +147,7 @@ impl<E: Exchange> Umbrella<E> {
             counters,
             moved: tokio::sync::OnceCell::new(),
             window_queries: tokio::sync::Mutex::default(),
+            day_activity: tokio::sync::OnceCell::new(),
         }
     }
 
@@ -165,8 +171,8 @@ impl<E: Exchange> Umbrella<E> {
 }
 
 /// `from` and `to` of the reports on activity, in milliseconds since 1970.
-fn activity_span(scheduled: DateTime<Utc>) -> String {
-    format!("from={}&to={}", (scheduled - ACTIVITY_SPAN).timestamp_millis(), scheduled.timestamp_millis())
+fn activity_span(scheduled: DateTime<Utc>, span: TimeDelta) -> String {
+    format!("from={}&to={}", (scheduled - span).timestamp_millis(), scheduled.timestamp_millis())
 }
 
 /// `from` and `to` of the reports on a window, in milliseconds since 1970. Whether Umbrella's `to` is inside is not documented; reports

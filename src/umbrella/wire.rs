@@ -113,6 +113,17 @@ pub(super) struct IdentityType {
     pub(super) name: String,
 }
 
+/// A row of `GET /deployments/v2/roamingcomputers`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RoamingComputer {
+    pub(super) origin_id: Count,
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) last_sync: Option<String>,
+}
+
 /// A row of `GET /reports/v2/identities`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Identity {

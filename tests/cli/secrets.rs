@@ -33,7 +33,7 @@ const fn case(command: &'static str, arguments: &'static [&'static str], codes: 
 }
 
 /// All commands, in an order in which each finds what the ones before it left.
-const CASES: [Case; 29] = [
+const CASES: [Case; 30] = [
     case("init", &["--non-interactive"], &[0]),
     case("config check", &[], &[0]),
     case("config schema", &[], &[0]),
@@ -50,6 +50,7 @@ const CASES: [Case; 29] = [
     case("plan", &[], &[0]),
     case("sync", &["--refresh-month"], &[0]),
     case("explain", &["{company}"], &[0]),
+    case("shadow", &["--last-contact", "--other-windows"], &[0]),
     case("backfill", &["--last-30-days"], &[0]),
     case("backfill", &["--last-30-days", "--dry-run"], &[0]),
     case("history", &[], &[0]),
@@ -219,6 +220,7 @@ fn no_command_repeats_what_a_service_repeats(#[case] echo: Echo) {
         ("sync", &["-vv"]),
         ("bootstrap", &["-vv"]),
         ("explain", &["{company}", "-vv"]),
+        ("shadow", &["-vv"]),
         ("backfill", &["--last-30-days", "-vv"]),
         ("history", &["--format", "json", "-vv"]),
     ] {

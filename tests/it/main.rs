@@ -31,6 +31,7 @@ mod rendering;
 mod reports;
 mod resolving;
 mod saved;
+mod shadow;
 mod simulated;
 mod state;
 mod trouble;

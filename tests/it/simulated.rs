@@ -25,10 +25,11 @@ use psasync::run::doctor::{
     ConnectWiseAccess, Diagnosis, UmbrellaAccess, Wanted, check_connectwise, check_umbrella, doctor,
 };
 use psasync::run::{
-    ApplyOrder, Approval, Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Invocation, Job,
-    NearMatches, OrganizationMonths, PastRun, Planned, PlannedUndo, Report, RunError, RunHistory, Services,
-    Undone, apply_saved, approve_next, bootstrap, bucket, company_history, explain, farewell, fill_history,
-    forget, months, past_runs, plan, plan_fill, plan_undo, saved_plan, sync, undo,
+    ApplyOrder, Approval, Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Inquiries,
+    Invocation, Job, NearMatches, OrganizationMonths, PastRun, Planned, PlannedUndo, Report, RunError,
+    RunHistory, Services, Shadowed, Undone, apply_saved, approve_next, bootstrap, bucket, company_history,
+    explain, farewell, fill_history, forget, months, past_runs, plan, plan_fill, plan_undo, saved_plan,
+    shadow, sync, undo,
 };
 use psasync::store::{Forgotten, Lease, RECORDS, State};
 use serde_json::Value;
@@ -243,6 +244,14 @@ impl Night {
         let job = Job { scope: Scope::Companies(["acme".to_owned()].into()), ..run.job.clone() };
         let services = &run.services;
         explain(&services.umbrella, &services.reader, &run.surroundings(), &job, field).await.unwrap()
+    }
+
+    /// Compares the records with what psasync would write, as `shadow` does.
+    pub(crate) async fn shadow(&self, inquiries: Inquiries) -> Result<Shadowed, RunError> {
+        let run = self.run();
+        let job = Job { work: Work::Shadow, ..run.job.clone() };
+        let services = &run.services;
+        shadow(&services.umbrella, &services.reader, &run.surroundings(), &job, inquiries).await
     }
 
     /// Fills the history of months such as `2026-01..2026-02`, or only says what that would take.

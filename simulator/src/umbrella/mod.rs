@@ -1,10 +1,11 @@
-//! The skin of Cisco Umbrella: `/auth/v2`, `/admin/v2` and `/reports/v2`.
+//! The skin of Cisco Umbrella: `/auth/v2`, `/admin/v2`, `/deployments/v2` and `/reports/v2`.
 //!
 //! A request is checked in the order of a gateway: token, limits, scope, kind of token, then parameters. Quirks that are kept on purpose: an
 //! expired token is 400, `X-Umbrella-OrgId` on anything but a token request silently empties the answer, and so does the parent's token on a
 //! report of one organization.
 
 mod customers;
+mod deployments;
 mod providers;
 mod reports;
 mod token;
@@ -18,6 +19,7 @@ use crate::fault::throttled;
 use crate::limits::{Budget, Count, Limits, Spent, window_header};
 use crate::log::Service;
 use crate::simulation::Running;
+use crate::world::Organization;
 use axum::http::{HeaderName, Method, StatusCode, header};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -40,6 +42,8 @@ pub(crate) enum Host {
 enum Route<'a> {
     /// A customer list, or one customer of it
     Customers(customers::List, Option<&'a str>),
+    /// The roaming computers of the token's organization
+    RoamingComputers,
     /// A report on all organizations, for the parent only
     Providers(&'a str),
     /// A report on the token's organization
@@ -55,6 +59,9 @@ impl<'a> Route<'a> {
                 _ => Some(Self::Customers(list, Some(rest.strip_prefix('/')?))),
             };
         }
+        if path == deployments::PATH {
+            return Some(Self::RoamingComputers);
+        }
         let report = path.strip_prefix("/reports/v2/")?;
         match report.strip_prefix("providers/") {
             Some(name) => providers::NAMES.contains(&name).then_some(Self::Providers(name)),
@@ -65,6 +72,7 @@ impl<'a> Route<'a> {
     fn scope(self) -> &'static str {
         match self {
             Self::Customers(..) => "admin.customers:read",
+            Self::RoamingComputers => "deployments.roamingcomputers:read",
             Self::Providers("categories") | Self::Reports("identities" | "categories") => {
                 "reports.utilities:read"
             }
@@ -76,13 +84,14 @@ impl<'a> Route<'a> {
     fn budget(self, organization: i64) -> Budget {
         match self {
             Self::Customers(..) => Budget::Admin,
+            Self::RoamingComputers => Budget::Deployments,
             Self::Providers("consoles") => Budget::Consoles,
             Self::Providers(_) | Self::Reports(_) => Budget::Reports(organization),
         }
     }
 
     fn is_for_parent(self) -> bool {
-        !matches!(self, Self::Reports(_))
+        !matches!(self, Self::Reports(_) | Self::RoamingComputers)
     }
 }
 
@@ -99,7 +108,9 @@ pub(crate) fn answer(running: &mut Running, request: &Incoming, host: Host, now:
 fn business(running: &mut Running, request: &Incoming, host: Host, now: DateTime<Utc>) -> Reply {
     let token = token::check(running, request, now)?;
     let route = Route::of(request.path())
-        .filter(|route| host == Host::Global || !matches!(route, Route::Customers(..)))
+        .filter(|route| {
+            host == Host::Global || !matches!(route, Route::Customers(..) | Route::RoamingComputers)
+        })
         .ok_or_else(|| refuse(StatusCode::NOT_FOUND, "Not Found"))?;
     let spent = count(running, route.budget(token.organization), now)?;
     allow(running, request, route, &token)?;
@@ -117,10 +128,9 @@ fn business(running: &mut Running, request: &Incoming, host: Host, now: DateTime
     let answer = match route {
         Route::Customers(list, id) => customers::answer(umbrella, request, list, id)?,
         Route::Providers(name) => providers::answer(umbrella, request, name, now)?,
+        Route::RoamingComputers => deployments::answer(asked(running, &token)?, request, now)?,
         Route::Reports(name) => {
-            let position = running.index.organizations.get(&token.organization);
-            let organization = position.and_then(|position| umbrella.organizations.get(*position));
-            let organization = organization.ok_or_else(|| refuse(StatusCode::FORBIDDEN, "Forbidden"))?;
+            let organization = asked(running, &token)?;
             if organization.refused_reports.iter().any(|end| request.path().ends_with(end.as_str())) {
                 return Err(refuse(StatusCode::FORBIDDEN, "Forbidden"));
             }
@@ -128,6 +138,13 @@ fn business(running: &mut Running, request: &Incoming, host: Host, now: DateTime
         }
     };
     Ok(limited(answer, &spent))
+}
+
+/// The token's organization.
+fn asked<'w>(running: &'w Running, token: &Token) -> Result<&'w Organization, Box<Answer>> {
+    let position = running.index.organizations.get(&token.organization);
+    let organization = position.and_then(|position| running.world.umbrella.organizations.get(*position));
+    organization.ok_or_else(|| refuse(StatusCode::FORBIDDEN, "Forbidden"))
 }
 
 fn allow(running: &Running, request: &Incoming, route: Route<'_>, token: &Token) -> Result<(), Box<Answer>> {
@@ -164,7 +181,7 @@ fn redirect(
 
 fn nothing(route: Route<'_>) -> Value {
     match route {
-        Route::Customers(..) => json!([]),
+        Route::Customers(..) | Route::RoamingComputers => json!([]),
         Route::Reports(name) if name.starts_with("total-requests") => {
             json!({ "meta": {}, "data": { "count": 0 } })
         }

@@ -263,6 +263,9 @@ pub struct Identity {
     /// The same, in days before the simulated time; `last_traffic` wins
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_traffic_days_ago: Option<i64>,
+    /// When an agent last synchronized, in days before the simulated time; with its last traffic if absent, negative if never
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_sync_days_ago: Option<i64>,
     /// Requests per day while it is seen
     pub requests_per_day: u64,
     /// Deleted, but still listed
@@ -278,6 +281,7 @@ impl Default for Identity {
             label: String::new(),
             last_traffic: None,
             last_traffic_days_ago: None,
+            last_sync_days_ago: None,
             requests_per_day: 240,
             deleted: false,
         }
@@ -288,6 +292,14 @@ impl Identity {
     /// Returns when it was last seen, if ever.
     pub fn seen_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.last_traffic.or_else(|| self.last_traffic_days_ago.map(|days| now - TimeDelta::days(days)))
+    }
+
+    /// Returns when it last synchronized, if ever.
+    pub fn synchronized_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self.last_sync_days_ago {
+            Some(days) => (days >= 0).then(|| now - TimeDelta::days(days)),
+            None => self.seen_at(now),
+        }
     }
 }
 

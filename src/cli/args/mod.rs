@@ -4,6 +4,7 @@ mod doctor;
 mod generated;
 mod init;
 mod map;
+mod shadow;
 #[cfg(feature = "demo")]
 mod simulate;
 
@@ -19,6 +20,7 @@ pub(super) use doctor::DoctorArgs;
 pub(super) use generated::{CompletionsArgs, ManArgs};
 pub(super) use init::InitArgs;
 pub(super) use map::{ListFormat, MapCommand, MapImportArgs, MapRecoverArgs, MapStatusArgs, MapSuggestArgs};
+pub(super) use shadow::ShadowArgs;
 #[cfg(feature = "demo")]
 pub(super) use simulate::{DemoArgs, SimulateArgs, SimulatedLimits};
 
@@ -137,6 +139,8 @@ pub(super) enum Command {
     Sync(SyncArgs),
     /// Say where a company's answers come from: mapping, window, requests, earlier values
     Explain(ExplainArgs),
+    /// Compare what another integration wrote into the records with what psasync would write; writes nothing
+    Shadow(ShadowArgs),
     /// Rewrite the six "Last Month" fields over another window
     ///
     /// Goes through the same plan and guards as `sync`, and creates nothing. The next nightly run returns the fields to the regular

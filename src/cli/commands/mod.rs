@@ -16,6 +16,7 @@ pub(super) mod man;
 pub(super) mod map;
 pub(super) mod plan;
 pub(super) mod serve;
+pub(super) mod shadow;
 #[cfg(feature = "demo")]
 pub(super) mod simulate;
 #[cfg(feature = "demo")]

@@ -62,7 +62,7 @@ fn stopped(ready: &Ready, report: &Report, exit: Exit, error: &ApplyError) -> Fa
         _ if report.invocation.saved_plan.is_some() => {
             "what was written is in order; make a new plan for the rest"
         }
-        Work::Night => "the next run writes the rest",
+        Work::Night | Work::Shadow => "the next run writes the rest",
         Work::Undo => "undo the same run again for the rest",
         Work::Backfill(_) => "the same command writes the rest, and asks only for what is not known yet",
     };

@@ -8,6 +8,7 @@ mod approvals;
 mod doctor;
 mod explain;
 mod objections;
+mod shadow;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -30,6 +31,7 @@ pub use approvals::approvals;
 pub use doctor::{checks, diagnosis};
 pub use explain::explanations;
 pub use objections::objections;
+pub use shadow::shadow;
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
 pub use map::{map_import, map_recovery, map_status, map_suggestion, map_suggestions};

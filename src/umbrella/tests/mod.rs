@@ -42,7 +42,12 @@ fn settings() -> Settings {
         api_secret: Secret::new("secret".into()),
         customers: CustomerSource::Auto,
         redirect_hosts: vec!["*.umbrella.com".parse().unwrap()],
-        limits: Limits { token_per_minute: 18, admin_per_minute: 11, reports_per_second: 4 },
+        limits: Limits {
+            token_per_minute: 18,
+            admin_per_minute: 11,
+            deployments_per_minute: 11,
+            reports_per_second: 4,
+        },
         top_n: 3,
         attempts_max: 2,
         seed: 1,

@@ -6,6 +6,7 @@ mod explain;
 mod history;
 mod map;
 mod objections;
+mod shadow;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ pub use doctor::diagnosis;
 pub use explain::explanations;
 
 pub use objections::{objections, refused_file};
+
+pub use shadow::shadow;
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
 pub use map::{map_import, map_recovery, map_status, map_suggestions};
