@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::work::Work;
 use crate::plan::guard::ApprovedPlan;
 use crate::store::{Lease, LeaseError};
 
@@ -12,6 +13,7 @@ use crate::store::{Lease, LeaseError};
 /// lapsed, or the run's time is over.
 #[derive(Debug)]
 pub struct WritePermit<'a> {
+    work: Work,
     lease: &'a Lease,
     until: Instant,
 }
@@ -19,8 +21,14 @@ pub struct WritePermit<'a> {
 impl<'a> WritePermit<'a> {
     /// Permits the writes of `plan`, while `lease` is live and its run is not told to stop, or until `until` comes.
     #[must_use]
-    pub fn new(_plan: &'a ApprovedPlan, lease: &'a Lease, until: Instant) -> Self {
-        Self { lease, until }
+    pub fn new(plan: &'a ApprovedPlan, lease: &'a Lease, until: Instant) -> Self {
+        Self { work: plan.plan().work, lease, until }
+    }
+
+    /// What the permitted plan is for.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        self.work
     }
 
     /// Whether another write may be sent.

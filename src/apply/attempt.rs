@@ -12,6 +12,7 @@ use crate::domain::finding::Reason;
 use crate::domain::ids::{CompanyId, RecordId};
 use crate::domain::mapping::MappingLine;
 use crate::domain::question::QuestionMatch;
+use crate::domain::work::Work;
 use crate::http::Exchange;
 use crate::permit::WritePermit;
 use crate::plan::{Action, Destination, LinePlan};
@@ -104,7 +105,7 @@ impl<'p> Pending<'p> {
         at_company: &[FreshRecord],
         not_after: Instant,
     ) -> Result<End, ApplyError> {
-        let content = self.content(applier, ready);
+        let content = self.content(applier, ready, permit.work());
         let (writer, questions) = (applier.writer, &ready.questions);
         let written = match self.plan.action {
             Action::Leave => return Ok(End::Settled(LineOutcome::default())),
@@ -158,13 +159,15 @@ impl<'p> Pending<'p> {
         Ok(())
     }
 
-    /// What the write sets: the plan's changes, and Last Updated.
-    fn content<E>(&self, applier: &Applier<'_, E>, ready: &Ready<'_>) -> Content {
+    /// What the write sets: the plan's changes, and Last Updated. A probe sets nothing: every answer goes back as it was read.
+    fn content<E>(&self, applier: &Applier<'_, E>, ready: &Ready<'_>, work: Work) -> Content {
         let mut content = Content::from_fn(|_| None);
         for change in &self.plan.fields {
             content[change.field] = Some(change.new.clone());
         }
-        if let QuestionMatch::Found { field_type, .. } = ready.questions[FieldId::LastUpdated] {
+        if let QuestionMatch::Found { field_type, .. } = ready.questions[FieldId::LastUpdated]
+            && work != Work::Probe
+        {
             content[FieldId::LastUpdated] = Some(stamp(applier.clock.now(), field_type));
         }
         content
@@ -208,8 +211,13 @@ impl<'p> Pending<'p> {
             return Err(self.end(Reason::RecordUnreadable, format!("record {id} has {defect}")));
         }
         let answers = &fresh.record.answers;
-        if let Some(tried) =
-            self.tried.as_ref().filter(|tried| is_there(tried, answers, &self.destination.expected))
+        // A write that sets nothing leaves nothing to be found: only its answer tells whether it was taken.
+        let sets_something = |tried: &&Content| tried.iter().any(|(_, answer)| answer.is_some());
+        if let Some(tried) = self
+            .tried
+            .as_ref()
+            .filter(sets_something)
+            .filter(|tried| is_there(tried, answers, &self.destination.expected))
         {
             return Err(verified(self.line(), tried, &fresh.as_written()));
         }

@@ -56,6 +56,7 @@ async fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Simulate(args) => commands::simulate::run(&context, args).await,
         Command::Init(args) => commands::init::run(&context, &args).await,
         Command::Doctor(args) => commands::doctor::run(&context, args).await,
+        Command::ProbeWrite(args) => commands::probe::run(&context, &args).await,
         Command::Bootstrap(args) => commands::bootstrap::run(&context, args).await,
         Command::Plan(args) => commands::plan::run(&context, &args).await,
         Command::Apply(args) => commands::apply::run(&context, &args).await,

@@ -14,6 +14,8 @@ pub enum Work {
     Shadow,
     /// Answers that an earlier run replaced, back to what they said. Creates nothing.
     Undo,
+    /// The answers of one record, back as they are: whether the role may edit. Changes nothing, not even Last Updated.
+    Probe,
 }
 
 impl Work {
@@ -21,7 +23,7 @@ impl Work {
     #[must_use]
     pub fn covers(self, field: FieldId) -> bool {
         match self {
-            Self::Night | Self::Shadow | Self::Undo => true,
+            Self::Night | Self::Shadow | Self::Undo | Self::Probe => true,
             Self::Backfill(_) => field == FieldId::LastUpdated || field.spec().group == Some(Group::Month),
         }
     }
@@ -36,7 +38,7 @@ impl Work {
     #[must_use]
     pub fn window(self) -> Option<Window> {
         match self {
-            Self::Night | Self::Shadow | Self::Undo => None,
+            Self::Night | Self::Shadow | Self::Undo | Self::Probe => None,
             Self::Backfill(window) => Some(window),
         }
     }
@@ -49,6 +51,7 @@ impl Work {
             Self::Backfill(_) => "backfill",
             Self::Shadow => "shadow",
             Self::Undo => "undo",
+            Self::Probe => "probe-write",
         }
     }
 }

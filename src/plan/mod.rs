@@ -12,6 +12,7 @@ mod digest;
 mod foreign;
 pub mod guard;
 mod line;
+mod probe;
 pub mod saved;
 pub mod undo;
 
@@ -35,6 +36,7 @@ use crate::translate::Desired;
 pub use digest::PlanDigest;
 pub use foreign::RECENT;
 pub use line::{falls, is_said, left_out};
+pub use probe::probe;
 
 /// A change to the configuration type itself. Comes before all records.
 #[derive(Clone, Debug, PartialEq, Eq)]

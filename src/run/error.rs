@@ -74,6 +74,14 @@ pub enum RunError {
         /// The company.
         psa_id: String,
     },
+    /// There is no record whose answers could be written back.
+    #[error("`{company}` has no record whose answers could be written back: {why}")]
+    NothingToProbe {
+        /// The company.
+        company: String,
+        /// Why not.
+        why: String,
+    },
     /// A saved plan must not be carried out any more.
     #[error("the plan is not carried out; {}", joined(.0))]
     PlanRefused(Vec<Objection>),
@@ -101,6 +109,7 @@ impl RunError {
             | Self::RunAmbiguous { .. }
             | Self::NotInRun { .. }
             | Self::CompanyUnknown { .. } => Exit::Usage,
+            Self::NothingToProbe { .. } => Exit::Degraded,
             Self::PlanRefused(_) => Exit::Refused,
             Self::Stopped => Exit::Interrupted,
             Self::Umbrella(_) | Self::TypeNotManaged { .. } => Exit::Failed,
@@ -128,6 +137,9 @@ impl RunError {
             Self::Stopped => "run it again, or wait for the next night".to_owned(),
             Self::RunUnknown { .. } | Self::RunAmbiguous { .. } | Self::NothingWritten => {
                 "`psasync history` lists the runs; `last` is the latest that wrote something".to_owned()
+            }
+            Self::NothingToProbe { .. } => {
+                "name a company that has a record, or let `psasync sync --company` make one first".to_owned()
             }
             Self::NotInRun { company, .. } => {
                 format!("`psasync history --company {company}` lists the runs that did")

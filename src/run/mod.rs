@@ -14,6 +14,7 @@ mod inquiry;
 mod invocation;
 mod map;
 mod prepare;
+mod probe;
 mod recorded;
 mod report;
 mod roll;
@@ -43,6 +44,7 @@ pub use map::{
     suggested_line,
 };
 pub use prepare::Job;
+pub use probe::{PlannedProbe, Probed, plan_probe, probe_write};
 pub use report::{Calls, Planned, Report, bucket};
 pub use saved::{ApplyOrder, apply_saved, saved_plan};
 pub use serve::serve;

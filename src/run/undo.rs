@@ -174,6 +174,9 @@ fn deed(row: &WriteRow) -> Deed {
         (WriteState::NotApplied, _) => Deed::Nothing { why: "the run's write did not arrive" },
         (_, WriteKind::Create) => Deed::Created,
         (_, WriteKind::Update) => Deed::Updated,
+        (_, WriteKind::Touch) if row.new.is_empty() => {
+            Deed::Nothing { why: "the run wrote the answers back as they were" }
+        }
         (_, WriteKind::Touch) => Deed::Touched,
     }
 }

@@ -33,7 +33,7 @@ const fn case(command: &'static str, arguments: &'static [&'static str], codes: 
 }
 
 /// All commands, in an order in which each finds what the ones before it left.
-const CASES: [Case; 30] = [
+const CASES: [Case; 31] = [
     case("init", &["--non-interactive"], &[0]),
     case("config check", &[], &[0]),
     case("config schema", &[], &[0]),
@@ -51,6 +51,7 @@ const CASES: [Case; 30] = [
     case("sync", &["--refresh-month"], &[0]),
     case("explain", &["{company}"], &[0]),
     case("shadow", &["--last-contact", "--other-windows"], &[0]),
+    case("probe-write", &["{company}", "--yes"], &[0]),
     case("backfill", &["--last-30-days"], &[0]),
     case("backfill", &["--last-30-days", "--dry-run"], &[0]),
     case("history", &[], &[0]),

@@ -25,6 +25,7 @@ mod other_questions;
 mod peers;
 mod plan_file;
 mod planning;
+mod probe;
 mod readings;
 mod reasons;
 mod rendering;

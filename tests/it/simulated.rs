@@ -26,10 +26,10 @@ use psasync::run::doctor::{
 };
 use psasync::run::{
     ApplyOrder, Approval, Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Inquiries,
-    Invocation, Job, NearMatches, OrganizationMonths, PastRun, Planned, PlannedUndo, Report, RunError,
-    RunHistory, Services, Shadowed, Undone, apply_saved, approve_next, bootstrap, bucket, company_history,
-    explain, farewell, fill_history, forget, months, past_runs, plan, plan_fill, plan_undo, saved_plan,
-    shadow, sync, undo,
+    Invocation, Job, NearMatches, OrganizationMonths, PastRun, Planned, PlannedUndo, Probed, Report,
+    RunError, RunHistory, Services, Shadowed, Undone, apply_saved, approve_next, bootstrap, bucket,
+    company_history, explain, farewell, fill_history, forget, months, past_runs, plan, plan_fill, plan_probe,
+    plan_undo, probe_write, saved_plan, shadow, sync, undo,
 };
 use psasync::store::{Forgotten, Lease, RECORDS, State};
 use serde_json::Value;
@@ -289,6 +289,13 @@ impl Night {
     pub(crate) async fn carry_out(&self, planned: PlannedUndo) -> Result<Undone, RunError> {
         let run = self.run();
         undo(&run.services, &run.surroundings(), planned).await
+    }
+
+    /// Writes the answers of a company's record back, as a person who says `--yes`.
+    pub(crate) async fn probe(&self, company: &str) -> Result<Probed, RunError> {
+        let now = self.run();
+        let planned = plan_probe(&now.services.reader, &now.surroundings(), company).await?;
+        probe_write(&now.services, &now.surroundings(), planned).await
     }
 
     /// Lets the next nightly run pass a rule, as `psasync approve` does.

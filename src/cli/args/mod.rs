@@ -16,7 +16,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::waiver::Rule;
 
-pub(super) use doctor::DoctorArgs;
+pub(super) use doctor::{DoctorArgs, ProbeWriteArgs};
 pub(super) use generated::{CompletionsArgs, ManArgs};
 pub(super) use init::InitArgs;
 pub(super) use map::{ListFormat, MapCommand, MapImportArgs, MapRecoverArgs, MapStatusArgs, MapSuggestArgs};
@@ -126,6 +126,10 @@ pub(super) enum Command {
     /// Ends with 0 where nothing failed, with 3 where a check failed, with 77 where a service refuses the credentials, and with 78 where
     /// the configuration is not valid.
     Doctor(DoctorArgs),
+    /// Write one record's answers back as they are: proves that the role may edit
+    ///
+    /// Planned, permitted and verified like any write. Nothing changes, not even Last Updated.
+    ProbeWrite(ProbeWriteArgs),
     /// Create the configuration type and its questions, and nothing else
     Bootstrap(BootstrapArgs),
     /// Show what a sync would change, field by field; writes nothing

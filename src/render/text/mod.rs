@@ -8,6 +8,7 @@ mod approvals;
 mod doctor;
 mod explain;
 mod objections;
+mod probe;
 mod shadow;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub use shadow::shadow;
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
 pub use map::{map_import, map_recovery, map_status, map_suggestion, map_suggestions};
+pub use probe::{plan as probe_plan, probed};
 pub use undo::{plan as undo_plan, undo};
 
 const NO_ANSWER: &str = "(no answer)";

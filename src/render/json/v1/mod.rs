@@ -6,6 +6,7 @@ mod explain;
 mod history;
 mod map;
 mod objections;
+mod probe;
 mod shadow;
 mod undo;
 
@@ -34,6 +35,7 @@ pub use shadow::shadow;
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
 pub use map::{map_import, map_recovery, map_status, map_suggestions};
+pub use probe::{probe_plan, probed};
 pub use undo::{undo, undo_plan};
 
 /// The version of this format.

@@ -1,0 +1,64 @@
+//! `psasync probe-write`.
+
+use super::sync;
+use crate::cli::args::{Format, ProbeWriteArgs};
+use crate::cli::consent::{Consent, can_ask, consent};
+use crate::cli::context::{Context, Ready};
+use crate::cli::failure::Failure;
+use crate::cli::printer;
+use crate::render::{json::v1, text};
+use crate::run::{Exit, PlannedProbe, plan_probe, probe_write};
+
+pub(in crate::cli) async fn run(context: &Context, args: &ProbeWriteArgs) -> Result<Exit, Failure> {
+    let ready = context.ready()?;
+    ready.psa_ids(std::slice::from_ref(&args.company))?;
+    let surroundings = ready.surroundings();
+    let planned = plan_probe(&ready.services.reader, &surroundings, &args.company).await;
+    let planned = planned.map_err(|error| ready.failure(error))?;
+    if args.dry_run {
+        return show(&planned, args.format, Exit::Done);
+    }
+    let is_asked = !args.yes && can_ask();
+    match args.format {
+        Format::Text if args.yes || is_asked => printer::result(&text::probe_plan(&planned))?,
+        Format::Json if is_asked => printer::note(&text::probe_plan(&planned)),
+        Format::Text | Format::Json => {}
+    }
+    match consent(args.yes, "Write these answers back as they are?", surroundings.stop).await {
+        Consent::Given => carry_out(&ready, planned, args.format).await,
+        Consent::Refused => {
+            printer::note("nothing was written");
+            let exit = ready.exit(Exit::Done, true);
+            match args.format {
+                Format::Text => Ok(exit),
+                Format::Json => show(&planned, Format::Json, exit),
+            }
+        }
+        Consent::Unasked => {
+            show(&planned, args.format, Exit::Usage)?;
+            let message = "nothing was written: there is no terminal to ask on";
+            let hint = "say `--yes` to write these answers back, or `--dry-run` to look only";
+            Err(Failure::new(Exit::Usage, message, hint))
+        }
+    }
+}
+
+fn show(planned: &PlannedProbe, format: Format, exit: Exit) -> Result<Exit, Failure> {
+    printer::result(&match format {
+        Format::Text => text::probe_plan(planned),
+        Format::Json => v1::probe_plan(planned, exit),
+    })?;
+    Ok(exit)
+}
+
+async fn carry_out(ready: &Ready, planned: PlannedProbe, format: Format) -> Result<Exit, Failure> {
+    let probed = probe_write(&ready.services, &ready.surroundings(), planned).await;
+    let probed = probed.map_err(|error| ready.failure(error))?;
+    let exit = sync::exit(ready, &probed.report);
+    printer::result(&match format {
+        Format::Text => text::probed(&probed),
+        Format::Json => v1::probed(&probed, exit),
+    })?;
+    sync::complain(ready, &probed.report, exit);
+    Ok(exit)
+}

@@ -1,0 +1,37 @@
+//! Plans to write one record's answers back as they are.
+
+use chrono::{DateTime, Utc};
+
+use super::{Action, Destination, LinePlan, NewRecords, Plan, RollCall};
+use crate::domain::mapping::MappingLine;
+use crate::domain::record::Record;
+use crate::domain::waiver::Waivers;
+use crate::domain::work::Work;
+
+/// The plan that changes nothing about `record`, and yet sends it: whether it is taken shows whether the role may edit.
+pub fn probe(scheduled: DateTime<Utc>, line: MappingLine, record: &Record) -> Plan {
+    let destination = Destination {
+        company_id: record.company_id,
+        expected: record.answers.clone(),
+        sets_device_identifier: false,
+        window: None,
+    };
+    let line = LinePlan {
+        line,
+        action: Action::Touch(record.id),
+        destination: Some(destination),
+        fields: Vec::new(),
+        findings: Vec::new(),
+        falls: Vec::new(),
+    };
+    Plan {
+        scheduled,
+        work: Work::Probe,
+        setup: Vec::new(),
+        lines: vec![line],
+        findings: Vec::new(),
+        new_records: NewRecords::default(),
+        waivers: Waivers::default(),
+        roll_call: RollCall::default(),
+    }
+}
