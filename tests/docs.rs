@@ -13,10 +13,11 @@ use psasync::domain::field::FIELDS;
 use psasync::domain::finding::{Reason, Severity};
 use psasync::domain::waiver::Rule;
 use psasync::run::Exit;
+use psasync::run::doctor::ASSUMPTIONS;
 use psasync::umbrella::NEEDED_SCOPES;
 
 /// The commands of this version, for which documents may write `psasync …`.
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "apply",
     "approve",
     "backfill",
@@ -31,6 +32,7 @@ const COMMANDS: [&str; 19] = [
     "man",
     "map",
     "plan",
+    "probe-write",
     "serve",
     "shadow",
     "simulate",
@@ -265,6 +267,17 @@ fn the_scopes_and_rights_in_the_documents_are_those_that_doctor_checks() {
         let (module, right) = area.right.split_once(" > ").unwrap();
         let right = right.split_once(": ").unwrap().0;
         assert!(!nightly.iter().any(|row| row[0] == module && row[1] == right), "{} is needed", area.right);
+    }
+}
+
+#[test]
+fn doctor_has_a_line_for_every_assumption() {
+    let assumptions = read("docs/assumptions.md");
+    for service in ["Umbrella", "ConnectWise"] {
+        let documented: Vec<_> =
+            rows(section(&assumptions, &format!("## {service}"))).skip(1).map(|row| row[0]).collect();
+        let of_service = ASSUMPTIONS.iter().filter(|assumption| assumption.service == service);
+        assert_eq!(of_service.map(|assumption| assumption.name).collect::<Vec<_>>(), documented);
     }
 }
 

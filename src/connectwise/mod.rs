@@ -27,6 +27,9 @@ pub use connection::{Codebase, Connection, Settings};
 pub use convert::stamp;
 pub use error::ConnectWiseError;
 pub use locate::{Located, Region, api_url, is_cloud, locate};
-pub use observe::{Area, COMPANY_MAINTENANCE, CONFIGURATIONS_INQUIRE, NOT_NEEDED, Tenant, TypeTable};
+pub use observe::{
+    Area, COMPANY_MAINTENANCE, CONFIGURATIONS_INQUIRE, CompaniesObserved, NOT_NEEDED, Observed,
+    RecordsObserved, Tenant, TypeTable,
+};
 pub use read::{FreshRecord, Reader};
 pub use write::{Content, Creation, READ_AGE_MAX, WriteError, Writer, Written};

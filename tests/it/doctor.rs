@@ -251,6 +251,39 @@ async fn the_json_has_every_check_with_its_name_verdict_sentence_and_remedy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_documents_leave_open_is_shown_by_a_small_sample_and_no_answer_is() {
+    let night = Night::at("2026-03-10T00:00:00Z", settled()).remembering();
+    night.sync().await;
+    night.forget();
+    let diagnosis = night.doctor(&shown(&night)).await;
+    let section = section(&diagnosis, "Assumptions");
+    let readings: Vec<_> = section.lines().filter(|line| line.starts_with("pass")).collect();
+    assert_snapshot!(readings.join("\n"), @"
+    pass  Umbrella, `X-Umbrella-OrgId`: reading A, the token names the organization that it was asked for
+    pass  Umbrella, scopes in the token: reading A, the token lists them
+    pass  Umbrella, customer list: reading B, `managed/customers`
+    pass  Umbrella, `customerCount`: reading A, both are 1
+    pass  Umbrella, `identitytypes`: reading A, 2 of the type asked for
+    pass  Umbrella, `identity.id`: reading A, 2 names with one id
+    pass  Umbrella, ids 65 and 67: reading A, 65 is Command and Control, 67 is Malware
+    pass  Umbrella, rows of `summaries-by-category`: reading B, 1 of other categories, 1 of the category asked for
+    pass  Umbrella, `limit` on `top-categories`: reading B, 8 rows where one was asked for
+    pass  ConnectWise, numbers: reading A, 8 answers are JSON numbers
+    pass  ConnectWise, `requiredFlag`: reading A, 16 agree
+    pass  ConnectWise, `deletedFlag=false`: reading A, none of 1 row is deleted
+    pass  ConnectWise, what a record lists of its questions: reading A, 1 records list every question
+    pass  ConnectWise, `activeFlag` of a record: reading A, 1 records follow their status
+    pass  ConnectWise, `_info.dateEntered`: reading A, 1 records have it
+    pass  ConnectWise, right to read company statuses: reading A, the role may read them
+    ");
+    assert!(section.lines().all(|line| line.contains(": reading ") || line.contains(": not shown, ")));
+    for answer in night.answers_of(&night.record("ACME")).values().filter_map(Value::as_str) {
+        assert!(answer.len() < 4 || !section.contains(answer), "{answer}");
+    }
+    assert!(night.log(Service::Umbrella).len() <= 15, "{:?}", night.calls(Service::Umbrella));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_doctor_that_is_told_to_stop_stops() {
     let night = Night::of(acme());
     night.stop.cancel();

@@ -62,11 +62,22 @@ pub struct ConnectWiseAccess {
     pub is_signed_in: bool,
     /// The configuration type, where there is one that can carry records.
     pub type_table: Option<TypeTable>,
+    /// The statuses that configurations can have, as far as they could be read.
+    pub statuses: Vec<ConfigurationStatus>,
+    /// Whether the role may read company statuses, where it was asked.
+    pub reads_company_statuses: Option<bool>,
 }
 
 impl ConnectWiseAccess {
     fn nothing() -> Self {
-        Self { checks: Vec::new(), tenant: None, is_signed_in: false, type_table: None }
+        Self {
+            checks: Vec::new(),
+            tenant: None,
+            is_signed_in: false,
+            type_table: None,
+            statuses: Vec::new(),
+            reads_company_statuses: None,
+        }
     }
 
     pub(super) fn not_made(why: &str) -> Self {
@@ -105,10 +116,14 @@ pub async fn check_connectwise<E: Exchange>(reader: &Reader<E>, wanted: &Wanted<
     access.checks.extend(of_version(reader));
     access.checks.push(right(&COMPANY_MAINTENANCE, companies));
     access.checks.push(right(&CONFIGURATIONS_INQUIRE, reader.read_one_of(&CONFIGURATIONS_INQUIRE).await));
-    access.checks.push(company_statuses(reader).await);
+    let reads_company_statuses = reader.reads_company_statuses().await;
+    access.reads_company_statuses = reads_company_statuses.as_ref().ok().copied();
+    access.checks.push(company_statuses(reads_company_statuses));
     access.checks.push(edit());
     access.checks.push(excess(reader).await);
-    access.checks.push(status(reader.configuration_statuses().await, wanted));
+    let statuses = reader.configuration_statuses().await;
+    access.checks.push(status(statuses.as_deref(), wanted));
+    access.statuses = statuses.unwrap_or_default();
     let (table, checks) = type_and_questions(reader, wanted).await;
     access.type_table = table;
     access.checks.extend(checks);
@@ -179,8 +194,8 @@ fn right(area: &Area, read: Result<(), ConnectWiseError>) -> Check {
     }
 }
 
-async fn company_statuses<E: Exchange>(reader: &Reader<E>) -> Check {
-    match reader.reads_company_statuses().await {
+fn company_statuses(read: Result<bool, ConnectWiseError>) -> Check {
+    match read {
         Ok(true) => Check::pass(RIGHT, "the role may read company statuses"),
         Ok(false) => Check::warn(
             RIGHT,
@@ -225,11 +240,11 @@ async fn excess<E: Exchange>(reader: &Reader<E>) -> Check {
 }
 
 /// New records get the status that is flagged as default. Umbrella's own console saves no PSA ID unless that is "Active".
-fn status(statuses: Result<Vec<ConfigurationStatus>, ConnectWiseError>, wanted: &Wanted<'_>) -> Check {
+fn status(statuses: Result<&[ConfigurationStatus], &ConnectWiseError>, wanted: &Wanted<'_>) -> Check {
     const FLAG: &str = "flag \"Active\" as default in ConnectWise (System > Setup Tables > Configuration > Configuration Status)";
     let statuses = match statuses {
         Ok(statuses) => statuses,
-        Err(error) => return Check::connectwise(STATUS, &error),
+        Err(error) => return Check::connectwise(STATUS, error),
     };
     let default = statuses.iter().find(|status| status.default).map(|status| status.name.as_str());
     let is = |name: &str, other: &str| name.trim().eq_ignore_ascii_case(other.trim());

@@ -3,6 +3,7 @@
 //!
 //! The checks of one service need nothing but its client, so that a set-up can make them as soon as a credential was entered.
 
+mod assumptions;
 mod check;
 mod connectwise;
 mod mapping;
@@ -13,6 +14,7 @@ mod umbrella;
 
 use std::collections::HashSet;
 
+use self::assumptions::Seen;
 use super::error::RunError;
 use super::exit::Exit;
 use super::report::Calls;
@@ -27,6 +29,7 @@ use crate::http::{Exchange, Inspect, Traffic};
 use crate::resolve::{Request, Scope, match_questions};
 use crate::umbrella::Fleet;
 
+pub use assumptions::{ASSUMPTIONS, Assumption};
 pub use check::{Check, Verdict, exit_of};
 pub use connectwise::{ConnectWiseAccess, Wanted, check_connectwise};
 pub use umbrella::{UmbrellaAccess, check_umbrella};
@@ -121,15 +124,17 @@ impl<E: Exchange> Examination<'_, E> {
         let reached = (of_umbrella.is_reached, of_connectwise.is_reached);
         let (umbrella, connectwise) = tokio::join!(self.umbrella(reached.0), self.connectwise(reached.1));
         let mapping = self.mapping(umbrella.fleet.as_ref(), &connectwise).await;
+        let (umbrella, connectwise, assumptions) = self.assumptions(umbrella, connectwise).await;
         let section = |title, checks| Section { title, checks };
         vec![
             section("Configuration", configuration(self.surroundings, notices)),
             section("Network", [of_umbrella.checks, of_connectwise.checks].concat()),
             section("Clock", vec![of_umbrella.clock, of_connectwise.clock]),
-            section("Umbrella", umbrella.checks),
-            section("ConnectWise", connectwise.checks),
+            section("Umbrella", umbrella),
+            section("ConnectWise", connectwise),
             section("Mapping", mapping),
             section("State", state::check(config, run, clock.now()).await),
+            section("Assumptions", assumptions),
         ]
     }
 
@@ -146,6 +151,42 @@ impl<E: Exchange> Examination<'_, E> {
             return ConnectWiseAccess::not_made("the host was not reached");
         }
         check_connectwise(&self.services.reader, &Wanted::of(self.surroundings.config)).await
+    }
+
+    /// Looks at a small sample of both services. Gives back the other checks, too.
+    async fn assumptions(
+        &self,
+        umbrella: UmbrellaAccess,
+        connectwise: ConnectWiseAccess,
+    ) -> (Vec<Check>, Vec<Check>, Vec<Check>) {
+        let Services { umbrella: client, reader, .. } = self.services;
+        let sample = umbrella.fleet.as_ref().and_then(|fleet| fleet.customers.items.first());
+        let observe_umbrella = async {
+            match sample {
+                Some(organization) => {
+                    client.observe(self.surroundings.clock.now(), Some(organization.id)).await
+                }
+                None => Default::default(),
+            }
+        };
+        let observe_connectwise = async {
+            if connectwise.is_signed_in {
+                reader.observe(connectwise.type_table.as_ref(), &connectwise.statuses).await
+            } else {
+                Default::default()
+            }
+        };
+        let (of_umbrella, of_connectwise) = tokio::join!(observe_umbrella, observe_connectwise);
+        let seen = Seen {
+            scopes: umbrella.scopes,
+            fleet: umbrella.fleet,
+            umbrella: of_umbrella,
+            tenant: connectwise.tenant,
+            type_table: connectwise.type_table,
+            reads_company_statuses: connectwise.reads_company_statuses,
+            connectwise: of_connectwise,
+        };
+        (umbrella.checks, connectwise.checks, assumptions::check(&seen))
     }
 
     /// Resolves the mapping as a night does. What a night could not read is said where it is read.

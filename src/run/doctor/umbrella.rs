@@ -24,12 +24,14 @@ pub struct UmbrellaAccess {
     pub checks: Vec<Check>,
     /// The customers and the console, where they could be read.
     pub fleet: Option<Fleet>,
+    /// What the token says that it may be used for, where there is a token.
+    pub scopes: Option<Option<Scopes>>,
 }
 
 impl UmbrellaAccess {
     pub(super) fn not_made(why: &str) -> Self {
         let checks = Check::not_made(&[TOKEN, SCOPE, EXCESS, CONSOLE, CUSTOMERS, PACKAGE], why);
-        Self { checks: checks.collect(), fleet: None }
+        Self { checks: checks.collect(), fleet: None, scopes: None }
     }
 }
 
@@ -48,7 +50,7 @@ pub async fn check_umbrella<E: Exchange>(
             let rest = [SCOPE, EXCESS, CONSOLE, CUSTOMERS, PACKAGE];
             let mut checks = vec![Check::umbrella(TOKEN, &error)];
             checks.extend(Check::not_made(&rest, "there is no token"));
-            return UmbrellaAccess { checks, fleet: None };
+            return UmbrellaAccess { checks, fleet: None, scopes: None };
         }
     };
     let mut checks = vec![Check::pass(TOKEN, "Umbrella takes the API key and gives a token")];
@@ -57,11 +59,11 @@ pub async fn check_umbrella<E: Exchange>(
         Ok(fleet) => fleet,
         Err(error) => {
             checks.extend(without_customers(&error, checks.iter().any(Check::has_failed)));
-            return UmbrellaAccess { checks, fleet: None };
+            return UmbrellaAccess { checks, fleet: None, scopes: Some(scopes) };
         }
     };
     checks.extend([console(&fleet), customers(&fleet), package(&fleet)]);
-    UmbrellaAccess { checks, fleet: Some(fleet) }
+    UmbrellaAccess { checks, fleet: Some(fleet), scopes: Some(scopes) }
 }
 
 /// Have, need and excess.
