@@ -9,9 +9,10 @@ use crate::connectwise::{Content, Creation, FreshRecord, WriteError, Written, st
 use crate::domain::answer::Stored;
 use crate::domain::field::FieldId;
 use crate::domain::finding::Reason;
-use crate::domain::ids::{CompanyId, RecordId};
+use crate::domain::ids::{CompanyId, OrgId, RecordId};
 use crate::domain::mapping::MappingLine;
 use crate::domain::question::QuestionMatch;
+use crate::domain::record::device_identifier;
 use crate::domain::work::Work;
 use crate::http::Exchange;
 use crate::permit::WritePermit;
@@ -121,7 +122,7 @@ impl<'p> Pending<'p> {
                     let kind = if self.plan.is_change() { WriteKind::Update } else { WriteKind::Touch };
                     self.note(applier, permit, kind, Some(id), &content).await?;
                     let sets_identifier =
-                        self.destination.sets_device_identifier && record.has_no_device_identifier();
+                        self.destination.sets_device_identifier && self.may_set_identifier(record);
                     let organization = sets_identifier.then_some(self.line().external_id);
                     writer.update(permit, record, &content, questions, organization, not_after).await
                 }
@@ -129,6 +130,13 @@ impl<'p> Pending<'p> {
             },
         };
         Ok(self.ended(content, written))
+    }
+
+    /// Whether the record's `deviceIdentifier` is nobody's, or ours of the organization that it names.
+    fn may_set_identifier(&self, record: &FreshRecord) -> bool {
+        let named = self.destination.expected[FieldId::OrganizationId].number().map(OrgId);
+        record.has_no_device_identifier()
+            || named.is_some_and(|named| record.record.device_identifier == device_identifier(named))
     }
 
     /// Notes the write in the journal. One that is not to be sent any more is not noted.

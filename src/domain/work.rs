@@ -16,6 +16,8 @@ pub enum Work {
     Undo,
     /// The answers of one record, back as they are: whether the role may edit. Changes nothing, not even Last Updated.
     Probe,
+    /// A record named after another organization than before: its "Organization Id" alone. Creates nothing.
+    Move,
 }
 
 impl Work {
@@ -24,6 +26,7 @@ impl Work {
     pub fn covers(self, field: FieldId) -> bool {
         match self {
             Self::Night | Self::Shadow | Self::Undo | Self::Probe => true,
+            Self::Move => matches!(field, FieldId::OrganizationId | FieldId::LastUpdated),
             Self::Backfill(_) => field == FieldId::LastUpdated || field.spec().group == Some(Group::Month),
         }
     }
@@ -38,7 +41,7 @@ impl Work {
     #[must_use]
     pub fn window(self) -> Option<Window> {
         match self {
-            Self::Night | Self::Shadow | Self::Undo | Self::Probe => None,
+            Self::Night | Self::Shadow | Self::Undo | Self::Probe | Self::Move => None,
             Self::Backfill(window) => Some(window),
         }
     }
@@ -52,6 +55,7 @@ impl Work {
             Self::Shadow => "shadow",
             Self::Undo => "undo",
             Self::Probe => "probe-write",
+            Self::Move => "map move",
         }
     }
 }

@@ -11,6 +11,7 @@
 mod digest;
 mod foreign;
 pub mod guard;
+pub mod hand_over;
 mod line;
 mod probe;
 pub mod saved;

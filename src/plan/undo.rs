@@ -205,6 +205,14 @@ fn is_still_ours(
     altered: &[Alteration],
 ) -> Result<(), String> {
     let PastChange { field, old, new } = change;
+    if *field == FieldId::OrganizationId
+        && let Some(former) = old.text()
+    {
+        let now = write.line.external_id;
+        return Err(format!(
+            "`psasync map move {now} {former}` hands the record back, with its line of the mapping"
+        ));
+    }
     if !matches!(questions[*field], QuestionMatch::Found { .. }) {
         return Err("its question cannot be written any more".to_owned());
     }

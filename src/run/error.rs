@@ -82,6 +82,14 @@ pub enum RunError {
         /// Why not.
         why: String,
     },
+    /// A record must not be handed over so.
+    #[error("nothing was handed over: {why}")]
+    MoveRefused {
+        /// What speaks against it.
+        why: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// A saved plan must not be carried out any more.
     #[error("the plan is not carried out; {}", joined(.0))]
     PlanRefused(Vec<Objection>),
@@ -108,6 +116,7 @@ impl RunError {
             | Self::NothingWritten
             | Self::RunAmbiguous { .. }
             | Self::NotInRun { .. }
+            | Self::MoveRefused { .. }
             | Self::CompanyUnknown { .. } => Exit::Usage,
             Self::NothingToProbe { .. } => Exit::Degraded,
             Self::PlanRefused(_) => Exit::Refused,
@@ -131,6 +140,7 @@ impl RunError {
                 "run `psasync bootstrap` once with a role that has System > Table Setup: Add, Edit, Inquire All".to_owned()
             }
             Self::NothingKept { .. } => "name a file in `state.path`, or a database in `state.url`".to_owned(),
+            Self::MoveRefused { hint, .. } => (*hint).to_owned(),
             Self::PlanRefused(_) => {
                 "nothing was written; make a new plan as this one was made, and have it reviewed again".to_owned()
             }

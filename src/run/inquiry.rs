@@ -77,7 +77,7 @@ impl<E: Exchange> Inquiry<'_, E> {
         let needs = self.needs(line, target);
         let mut visit = self.umbrella.visit(self.fleet, &target.organization, &needs);
         let (metrics, desired) = match self.job.work {
-            Work::Night | Work::Shadow | Work::Undo | Work::Probe => {
+            Work::Night | Work::Shadow | Work::Undo | Work::Probe | Work::Move => {
                 let metrics = self.metrics(target, &mut visit).await?;
                 let desired = translate(target.organization.id, &metrics, &self.format());
                 (Some(metrics), desired)

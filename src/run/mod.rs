@@ -40,8 +40,8 @@ pub use history::{
 };
 pub use invocation::{Invocation, SavedFile};
 pub use map::{
-    MapFile, MapStatus, Recovery, Suggestions, map_recover, map_status, map_suggest, recovered_line,
-    suggested_line,
+    MapFile, MapStatus, Move, MoveOutcome, MovedRecord, PlannedMove, Recovery, Suggestions, carry_out_move,
+    map_recover, map_status, map_suggest, plan_move, recovered_line, suggested_line,
 };
 pub use prepare::Job;
 pub use probe::{PlannedProbe, Probed, plan_probe, probe_write};

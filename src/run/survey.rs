@@ -60,7 +60,7 @@ impl<E: Exchange> Preparation<'_, E> {
                 let mapped = mapped(self.surroundings.mapping);
                 Ok(match self.job.work {
                     Work::Backfill(_) => self.umbrella.customers(&mapped, Some(read_until)).await?,
-                    Work::Night | Work::Shadow | Work::Undo | Work::Probe => {
+                    Work::Night | Work::Shadow | Work::Undo | Work::Probe | Work::Move => {
                         self.umbrella.fleet(self.job.scheduled, &mapped, Some(read_until)).await?
                     }
                 })

@@ -232,7 +232,7 @@ async fn records_at<E: Exchange>(
 }
 
 /// Settles what earlier runs left open, before their answers are replaced: afterwards nobody could tell any more.
-async fn settle<E: Exchange>(
+pub(super) async fn settle<E: Exchange>(
     recorded: &Recorded<'_>,
     surroundings: &Surroundings<'_>,
     reader: &Reader<E>,

@@ -148,3 +148,43 @@ fn a_reader_that_goes_away_changes_no_exit_code() {
     drop(status.stdout.take());
     assert_eq!(status.wait().unwrap().code(), Some(3));
 }
+
+#[test]
+fn a_record_and_its_line_are_handed_over_together() {
+    let services = Simulated::start(&["--fleet", "2:2"]);
+    services.json(&["sync"], 0);
+    let (old, psa_id) = pairs(&services)[0].clone();
+    let (new, _) = pairs(&services)[1].clone();
+    let whole = fs::read_to_string(services.mapping()).unwrap();
+    let only: Vec<_> = whole.lines().filter(|line| !line.starts_with(&new)).collect();
+    fs::write(services.mapping(), format!("{}\n", only.join("\n"))).unwrap();
+    let refused = services.command(&["map", "move", &old, &new, "--yes", "--still-there"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(64), "a record names the new organization already");
+    assert!(text(&refused.stderr).contains("already"), "{}", text(&refused.stderr));
+
+    let services = Simulated::start(&["--fleet", "2:2"]);
+    fs::write(services.mapping(), format!("org_id;psa_id\r\n{old};{psa_id}")).unwrap();
+    let command = ["map", "move", &old, &new];
+    let output = services.command(&command).stdin(Stdio::null()).output().unwrap();
+    assert!(text(&output.stderr).contains("--still-there"), "{}", text(&output.stderr));
+    services.json(&["sync"], 0);
+    let command = [&command[..], &["--still-there"]].concat();
+    let output = services.command(&command).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert!(text(&output.stderr).contains("there is no terminal"), "{}", text(&output.stderr));
+    let dry = services.json(&[&command[..], &["--dry-run"]].concat(), 0);
+    assert_eq!(
+        (&dry["mapping"]["changed"], &dry["companies"][0]["action"]),
+        (&true.into(), &"update".into())
+    );
+    let done = services.json(&[&command[..], &["--yes"]].concat(), 0);
+    assert_eq!(
+        (&done["mapping"]["changed"], &done["companies"][0]["bucket"]),
+        (&true.into(), &"updated".into())
+    );
+    assert_eq!(fs::read_to_string(services.mapping()).unwrap(), format!("org_id;psa_id\r\n{new};{psa_id}"));
+    assert_eq!(services.json(&["map", "status"], 0)["lines"][0]["needs_a_person"], false);
+    let again = services.json(&[&command[..], &["--yes"]].concat(), 0);
+    assert_eq!(again["mapping"]["changed"], false);
+    assert_eq!(services.json(&["sync"], 0)["counts"]["created"], 0);
+}

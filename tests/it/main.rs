@@ -13,6 +13,7 @@ mod explain;
 mod filling;
 mod foreign_writer;
 mod guards;
+mod hand_over;
 mod history;
 mod kills;
 mod locating;

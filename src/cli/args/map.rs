@@ -20,6 +20,10 @@ pub(in crate::cli) enum MapCommand {
     Import(MapImportArgs),
     /// Rebuild the mapping from the "Organization Id" of records that exist
     Recover(MapRecoverArgs),
+    /// Hand a company's record over to an organization that was provisioned anew
+    ///
+    /// Changes what the record names in ConnectWise, then the line of the mapping. Where it was interrupted, the same command does the rest.
+    Move(MapMoveArgs),
 }
 
 /// How a list looks.
@@ -92,4 +96,26 @@ pub(in crate::cli) struct MapRecoverArgs {
     /// How the result looks
     #[arg(long, value_enum, default_value_t = ListFormat::Text)]
     pub(in crate::cli) format: ListFormat,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct MapMoveArgs {
+    /// The organization whose record it is
+    #[arg(value_name = "OLD", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(in crate::cli) old: u64,
+    /// The organization whose it is to be
+    #[arg(value_name = "NEW", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(in crate::cli) new: u64,
+    /// Also where the former organization is still among Umbrella's customers
+    #[arg(long)]
+    pub(in crate::cli) still_there: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(in crate::cli) yes: bool,
+    /// Only show what would be handed over
+    #[arg(long, conflicts_with = "yes")]
+    pub(in crate::cli) dry_run: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(in crate::cli) format: Format,
 }

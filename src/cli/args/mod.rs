@@ -19,7 +19,9 @@ use crate::domain::waiver::Rule;
 pub(super) use doctor::{DoctorArgs, ProbeWriteArgs};
 pub(super) use generated::{CompletionsArgs, ManArgs};
 pub(super) use init::InitArgs;
-pub(super) use map::{ListFormat, MapCommand, MapImportArgs, MapRecoverArgs, MapStatusArgs, MapSuggestArgs};
+pub(super) use map::{
+    ListFormat, MapCommand, MapImportArgs, MapMoveArgs, MapRecoverArgs, MapStatusArgs, MapSuggestArgs,
+};
 pub(super) use shadow::ShadowArgs;
 #[cfg(feature = "demo")]
 pub(super) use simulate::{DemoArgs, SimulateArgs, SimulatedLimits};

@@ -65,6 +65,7 @@ fn stopped(ready: &Ready, report: &Report, exit: Exit, error: &ApplyError) -> Fa
         Work::Night | Work::Shadow => "the next run writes the rest",
         Work::Undo => "undo the same run again for the rest",
         Work::Probe => "the same command tries it again",
+        Work::Move => "the same command does the rest",
         Work::Backfill(_) => "the same command writes the rest, and asks only for what is not known yet",
     };
     match error {

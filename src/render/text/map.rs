@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use owo_colors::OwoColorize as _;
 
-use super::{calls, findings, heading, line, number_of};
+use super::{calls, change, counts, findings, heading, line, number_of};
 use crate::config::mapping_file::{Imported, NewLine};
 use crate::domain::finding::Reason;
 use crate::domain::ids::PsaId;
 use crate::domain::mapping::LineState;
 use crate::domain::snapshot::Completeness;
 use crate::mapping::{Candidate, Status, Suggestion, Unclear};
-use crate::run::{MapFile, MapStatus, Recovery, Suggestions};
+use crate::run::{MapFile, MapStatus, Move, MoveOutcome, MovedRecord, PlannedMove, Recovery, Suggestions};
 
 /// How the mapping stands.
 #[must_use]
@@ -237,6 +237,55 @@ fn map_added(out: &mut String, file: &MapFile, added: &[NewLine]) {
             file.lines
         ),
     };
+}
+
+/// What a hand-over would change.
+#[must_use]
+pub fn map_move_plan(planned: &PlannedMove, file: &MapFile) -> String {
+    let PlannedMove { parties: Move { from, to, .. }, psa_id, record, changes_mapping, .. } = planned;
+    let mut out = String::new();
+    heading(&mut out, &format!("Plan to hand {psa_id} over from organization {from} to {to}"));
+    match record {
+        MovedRecord::Written(plan) => plan.lines.iter().for_each(|line| change(&mut out, line)),
+        MovedRecord::Done(record) => {
+            let _ = writeln!(out, "  Record {record} names organization {to} already.");
+        }
+        MovedRecord::None => line(&mut out, "  There is no record; the next nightly run creates it."),
+    }
+    if *changes_mapping {
+        let _ =
+            writeln!(out, "{} {}: the line of {psa_id} goes from {from} to {to}", "~".yellow(), file.path);
+    } else {
+        let _ = writeln!(out, "  {} names organization {to} already.", file.path);
+    }
+    if planned.is_empty() {
+        line(&mut out, "Nothing to do: the record and the mapping are handed over.");
+    }
+    out
+}
+
+/// What a hand-over came to.
+#[must_use]
+pub fn map_move(outcome: &MoveOutcome, file: &MapFile) -> String {
+    let MoveOutcome { parties: Move { from, to, .. }, psa_id, report, mapping_changed } = outcome;
+    let mut out = String::new();
+    heading(&mut out, &format!("Hand-over of {psa_id} from organization {from} to {to}"));
+    if let Some(report) = report {
+        findings(
+            &mut out,
+            report.lines().flat_map(|(plan, outcome)| plan.findings.iter().chain(&outcome.findings)),
+        );
+        counts(&mut out, &report.counts());
+    }
+    if *mapping_changed {
+        let _ = writeln!(out, "{} has {psa_id} for organization {to} now.", file.path);
+    } else {
+        let _ = writeln!(out, "{} was not changed.", file.path);
+    }
+    if let Some(report) = report {
+        line(&mut out, &calls(&report.calls));
+    }
+    out
 }
 
 fn section(out: &mut String, title: &str) {

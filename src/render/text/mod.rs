@@ -35,7 +35,9 @@ pub use objections::objections;
 pub use shadow::shadow;
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
-pub use map::{map_import, map_recovery, map_status, map_suggestion, map_suggestions};
+pub use map::{
+    map_import, map_move, map_move_plan, map_recovery, map_status, map_suggestion, map_suggestions,
+};
 pub use probe::{plan as probe_plan, probed};
 pub use undo::{plan as undo_plan, undo};
 

@@ -1,5 +1,6 @@
 //! `psasync map`.
 
+mod hand_over;
 mod import;
 mod recover;
 mod suggest;
@@ -17,6 +18,7 @@ pub(in crate::cli) async fn run(context: &Context, command: &MapCommand) -> Resu
         MapCommand::Status(args) => status(context, args).await,
         MapCommand::Suggest(args) => suggest::run(context, args).await,
         MapCommand::Import(args) => import::run(context, args),
+        MapCommand::Move(args) => hand_over::run(context, args).await,
         MapCommand::Recover(args) => recover::run(context, args).await,
     }
 }

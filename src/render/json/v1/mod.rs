@@ -5,6 +5,7 @@ mod doctor;
 mod explain;
 mod history;
 mod map;
+mod map_move;
 mod objections;
 mod probe;
 mod shadow;
@@ -35,6 +36,7 @@ pub use shadow::shadow;
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
 pub use map::{map_import, map_recovery, map_status, map_suggestions};
+pub use map_move::{map_move, map_move_plan};
 pub use probe::{probe_plan, probed};
 pub use undo::{undo, undo_plan};
 

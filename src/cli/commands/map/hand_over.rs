@@ -1,0 +1,97 @@
+//! `psasync map move`.
+
+use super::refused;
+use crate::cli::args::{Format, MapMoveArgs};
+use crate::cli::commands::sync;
+use crate::cli::consent::{Consent, can_ask, consent};
+use crate::cli::context::{Context, Ready};
+use crate::cli::failure::Failure;
+use crate::cli::printer;
+use crate::config::mapping_file::MappingFile;
+use crate::domain::ids::OrgId;
+use crate::render::{json::v1, text};
+use crate::run::{Exit, MapFile, Move, MoveOutcome, PlannedMove, carry_out_move, plan_move};
+
+pub(super) async fn run(context: &Context, args: &MapMoveArgs) -> Result<Exit, Failure> {
+    let (ready, mut file) = context.ready_with_mapping_file()?;
+    let (services, surroundings) = (&ready.services, ready.surroundings());
+    let parties = Move { from: OrgId(args.old), to: OrgId(args.new), still_there: args.still_there };
+    let planned = plan_move(&services.umbrella, &services.reader, &surroundings, parties).await;
+    let planned = planned.map_err(|error| ready.failure(error))?;
+    if args.dry_run || planned.is_empty() {
+        return show(&planned, &file, args.format, Exit::Done);
+    }
+    let is_asked = !args.yes && can_ask();
+    match args.format {
+        Format::Text if args.yes || is_asked => {
+            printer::result(&text::map_move_plan(&planned, &MapFile::of(&file, None)))?
+        }
+        // The result is one JSON document: a person who is asked reads the plan beside it.
+        Format::Json if is_asked => printer::note(&text::map_move_plan(&planned, &MapFile::of(&file, None))),
+        Format::Text | Format::Json => {}
+    }
+    match consent(args.yes, "Hand the record over?", surroundings.stop).await {
+        Consent::Given => carry_out(&ready, planned, &mut file, args.format).await,
+        Consent::Refused => {
+            printer::note("nothing was handed over");
+            let exit = ready.exit(Exit::Done, true);
+            match args.format {
+                Format::Text => Ok(exit),
+                Format::Json => show(&planned, &file, Format::Json, exit),
+            }
+        }
+        Consent::Unasked => {
+            show(&planned, &file, args.format, Exit::Usage)?;
+            let message = "nothing was handed over: there is no terminal to ask on";
+            Err(Failure::new(
+                Exit::Usage,
+                message,
+                "say `--yes` to hand the record over, or `--dry-run` to look only",
+            ))
+        }
+    }
+}
+
+fn show(planned: &PlannedMove, file: &MappingFile, format: Format, exit: Exit) -> Result<Exit, Failure> {
+    let file = MapFile::of(file, None);
+    printer::result(&match format {
+        Format::Text => text::map_move_plan(planned, &file),
+        Format::Json => v1::map_move_plan(planned, &file, exit),
+    })?;
+    Ok(exit)
+}
+
+/// The record first, then the line of the mapping: whatever ends this between the two, the same command does the rest.
+async fn carry_out(
+    ready: &Ready,
+    planned: PlannedMove,
+    file: &mut MappingFile,
+    format: Format,
+) -> Result<Exit, Failure> {
+    let (parties, psa_id, changes_mapping) =
+        (planned.parties, planned.psa_id.clone(), planned.changes_mapping);
+    let report = carry_out_move(&ready.services, &ready.surroundings(), planned).await;
+    let report = report.map_err(|error| ready.failure(error))?;
+    let exit = report.as_ref().map_or(Exit::Done, |report| sync::exit(ready, report));
+    let is_written = exit == Exit::Done;
+    let moved = match is_written && changes_mapping {
+        true => file.move_line(parties.from, parties.to).and_then(|()| file.save()).map_err(refused),
+        false => Ok(()),
+    };
+    let outcome = MoveOutcome {
+        parties,
+        psa_id,
+        report,
+        mapping_changed: is_written && changes_mapping && moved.is_ok(),
+    };
+    let exit = moved.as_ref().err().map_or(exit, |failure| failure.exit);
+    let shown = MapFile::of(file, None);
+    printer::result(&match format {
+        Format::Text => text::map_move(&outcome, &shown),
+        Format::Json => v1::map_move(&outcome, &shown, exit),
+    })?;
+    if let Some(report) = &outcome.report {
+        sync::complain(ready, report, exit);
+    }
+    moved.map(|()| exit)
+}

@@ -1,0 +1,50 @@
+//! Plans the hand-over of a record to an organization that was provisioned anew.
+//!
+//! As pure as [`plan`](super::plan), and ends in the same [`Plan`]: guards, applier and journal treat it like any other.
+//!
+//! # What is never planned
+//! * Any other answer than "Organization Id". The next night writes what the new organization has.
+//! * Another `deviceIdentifier` than psasync's own of the former organization.
+
+use chrono::{DateTime, Utc};
+
+use super::{Action, Destination, FieldChange, LinePlan, NewRecords, Plan, RollCall};
+use crate::domain::answer::Answer;
+use crate::domain::field::FieldId;
+use crate::domain::ids::OrgId;
+use crate::domain::mapping::MappingLine;
+use crate::domain::record::{Record, device_identifier};
+use crate::domain::waiver::Waivers;
+use crate::domain::work::Work;
+
+/// Plans that `record`, which is that of `line`'s organization, names `to` from then on.
+pub fn hand_over(scheduled: DateTime<Utc>, line: &MappingLine, to: OrgId, record: &Record) -> Plan {
+    let former = device_identifier(line.external_id);
+    let line = LinePlan {
+        line: MappingLine { external_id: to, ..line.clone() },
+        action: Action::Update(record.id),
+        destination: Some(Destination {
+            company_id: record.company_id,
+            expected: record.answers.clone(),
+            sets_device_identifier: record.device_identifier == former,
+            window: None,
+        }),
+        fields: vec![FieldChange {
+            field: FieldId::OrganizationId,
+            old: record.answers[FieldId::OrganizationId].clone(),
+            new: Answer::Text(to.to_string()),
+        }],
+        findings: Vec::new(),
+        falls: Vec::new(),
+    };
+    Plan {
+        scheduled,
+        work: Work::Move,
+        setup: Vec::new(),
+        lines: vec![line],
+        findings: Vec::new(),
+        new_records: NewRecords::default(),
+        waivers: Waivers::default(),
+        roll_call: RollCall::default(),
+    }
+}
