@@ -112,6 +112,7 @@ async fn from_names(
     }
     let new = certain.iter().map(|(suggestion, company)| NewLine {
         name: Some(suggestion.name.clone()),
+        note: Some(format!("suggested by its name, score {}", company.score)),
         ..NewLine::new(suggestion.organization, Some(company.psa_id.clone()))
     });
     file.add_all(&new.collect::<Vec<_>>()).map_err(unsaved)
