@@ -26,7 +26,7 @@ const CUSTOMER_LIST: &str = "the customer list";
 const PAGE_ROWS: usize = 100;
 
 /// What serves every organization at once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Fleet {
     /// The console's organizations, in Umbrella's order, or those of the mapping.
     pub customers: Snapshot<Organization>,
@@ -111,6 +111,8 @@ impl<E: Exchange> Umbrella<E> {
 
     /// As [`fleet`](Self::fleet), without anybody's activity: for those who want months only.
     ///
+    /// A list that was read completely is not read again.
+    ///
     /// # Errors
     /// As for [`fleet`](Self::fleet).
     pub async fn customers(
@@ -118,6 +120,18 @@ impl<E: Exchange> Umbrella<E> {
         mapped: &[Organization],
         deadline: Option<Instant>,
     ) -> Result<Fleet, UmbrellaError> {
+        let mut listed = self.listed.lock().await;
+        if let Some(fleet) = &*listed {
+            return Ok(fleet.clone());
+        }
+        let fleet = self.list(mapped, deadline).await?;
+        if self.customers != CustomerSource::Mapping && fleet.customers.is_complete() {
+            *listed = Some(fleet.clone());
+        }
+        Ok(fleet)
+    }
+
+    async fn list(&self, mapped: &[Organization], deadline: Option<Instant>) -> Result<Fleet, UmbrellaError> {
         let survey = Survey { gateway: &self.gateway, deadline };
         let first_page = match self.customers {
             CustomerSource::Mapping => survey.sign_in().await.map(|()| None)?,

@@ -131,6 +131,8 @@ pub struct Umbrella<E> {
     top_n: usize,
     counters: Arc<Counters>,
     moved: tokio::sync::OnceCell<MovedCategories>,
+    // The customers, once they were read completely: whoever asks again has them. A client lives as long as a run.
+    listed: tokio::sync::Mutex<Option<Fleet>>,
     // Filled by the first zero that is to be confirmed for a window; whoever comes second waits for the first one's answer.
     window_queries: tokio::sync::Mutex<HashMap<Window, Result<Arc<WindowQueries>, Unread>>>,
     day_activity: tokio::sync::OnceCell<Result<DayActivity, Unread>>,
@@ -147,6 +149,7 @@ impl<E: Exchange> Umbrella<E> {
             top_n: settings.top_n,
             counters,
             moved: tokio::sync::OnceCell::new(),
+            listed: tokio::sync::Mutex::default(),
             window_queries: tokio::sync::Mutex::default(),
             day_activity: tokio::sync::OnceCell::new(),
         }
