@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
+use crate::config::keep_owner;
 use crate::domain::text::system_words;
 use crate::plan::saved::SavedPlan;
 use crate::run::Exit;
@@ -39,14 +40,23 @@ pub(super) fn check_target(path: &Path) -> Result<(), Failure> {
     Err(Failure::new(Exit::Usage, message, "name another file; only a saved plan is replaced"))
 }
 
-/// Writes a file that nobody but its owner can read: as a whole, or not at all.
+/// Who can read a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Its owner.
+    Private,
+    /// Whoever could before; of a new one, its owner.
+    AsBefore,
+}
+
+/// Writes a file that nobody but its owner can read: as a whole, or not at all. It stays its owner's.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
-    write(path, text, None)
+    write(path, text, Mode::Private)
 }
 
 /// Writes a file as a whole, or not at all. Who can read it stays as it was; a new one is nobody's but its owner's.
 pub(super) fn write_as_before(path: &Path, text: &str) -> Result<(), Failure> {
-    write(path, text, fs::metadata(path).ok().map(|before| before.permissions()))
+    write(path, text, Mode::AsBefore)
 }
 
 /// Makes a folder that nobody but its owner can look into, unless there is one already.
@@ -63,12 +73,19 @@ pub(super) fn make_private_folder(path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn write(path: &Path, text: &str, permissions: Option<fs::Permissions>) -> Result<(), Failure> {
-    let written = tempfile::NamedTempFile::new_in(folder(path)).and_then(|mut file| {
+fn write(path: &Path, text: &str, mode: Mode) -> Result<(), Failure> {
+    // A link stays one; what it leads to is written.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let written = tempfile::NamedTempFile::new_in(folder(&target)).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
-        permissions.map_or(Ok(()), |permissions| file.as_file().set_permissions(permissions))?;
+        if let Ok(before) = fs::metadata(&target) {
+            keep_owner(file.as_file(), &before)?;
+            if mode == Mode::AsBefore {
+                file.as_file().set_permissions(before.permissions())?;
+            }
+        }
         file.as_file().sync_all()?;
-        file.persist(path)?;
+        file.persist(&target)?;
         Ok(())
     });
     written.map_err(|error| {

@@ -1,6 +1,6 @@
 //! Reads the files that settings name, none of them without a limit.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -78,6 +78,30 @@ pub(super) fn exposure(path: &Path) -> Option<String> {
 #[cfg(not(unix))]
 pub(super) fn exposure(_: &Path) -> Option<String> {
     None
+}
+
+/// The file stays its owner's also where an administrator edits it: the nightly run must be able to read it.
+///
+/// # Errors
+/// Where the owner cannot be kept.
+#[cfg(unix)]
+pub fn keep_owner(file: &File, old: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) == (old.uid(), old.gid()) {
+        return Ok(());
+    }
+    fchown(file, Some(old.uid()), Some(old.gid()))
+}
+
+/// Other systems have other owners.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn keep_owner(_: &File, _: &Metadata) -> io::Result<()> {
+    Ok(())
 }
 
 fn unreadable(error: &io::Error) -> Fault {

@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 pub use document::{example, reference, secret_path};
 pub use draft::{Draft, Origin, Written, with_settings};
+pub use files::keep_owner;
 pub use model::{
     Config, ConnectWise, ConnectWiseLimits, Guards, History, Http, Record, Schedule, Serve, State, StatePath,
     Touch, Umbrella, UmbrellaLimits,

@@ -358,31 +358,13 @@ fn replace(path: &Path, old: &[u8], new: &[u8]) -> Result<(), EditError> {
     let replace = || {
         let mut next = tempfile::NamedTempFile::new_in(folder)?;
         next.write_all(new)?;
-        keep_owner(next.as_file(), &metadata)?;
+        files::keep_owner(next.as_file(), &metadata)?;
         next.as_file().set_permissions(metadata.permissions())?;
         next.as_file().sync_all()?;
         next.persist(&target)?;
         Ok(())
     };
     replace().map_err(unwritable)
-}
-
-/// The file stays its owner's also where an administrator edits it: the nightly run must be able to read it.
-#[cfg(unix)]
-fn keep_owner(file: &File, old: &fs::Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt as _, fchown};
-
-    let new = file.metadata()?;
-    if (new.uid(), new.gid()) == (old.uid(), old.gid()) {
-        return Ok(());
-    }
-    fchown(file, Some(old.uid()), Some(old.gid()))
-}
-
-/// Other systems have other owners.
-#[cfg(not(unix))]
-fn keep_owner(_: &File, _: &fs::Metadata) -> io::Result<()> {
-    Ok(())
 }
 
 /// Makes a file that is not there.
