@@ -204,6 +204,11 @@ fn unusable_wire(error: WireError) -> Failure {
 }
 
 impl Ready {
+    /// With clients of the same settings that were used before: with their tokens and budgets, and what they have read.
+    pub(super) fn going_on_with(self, services: Services<Wire>) -> Self {
+        Self { services, ..self }
+    }
+
     pub(super) fn surroundings(&self) -> Surroundings<'_> {
         Surroundings {
             config: &self.config,

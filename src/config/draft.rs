@@ -161,8 +161,10 @@ pub enum Written<'a> {
 /// Where the text is no TOML.
 pub fn with_settings(text: &str, settings: &[(&str, Written<'_>)]) -> Result<String, toml_edit::TomlError> {
     let mut document: DocumentMut = text.parse()?;
-    if text.is_empty() {
-        document.decor_mut().set_prefix(HEAD);
+    if document.is_empty() {
+        // What there is are comments, which stay in front.
+        document.set_trailing("");
+        document.decor_mut().set_prefix(if text.is_empty() { HEAD } else { text });
     }
     for (path, written) in settings {
         let Some((section_name, name)) = path.rsplit_once('.') else { continue };

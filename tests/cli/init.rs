@@ -51,7 +51,8 @@ impl NewUser {
     fn command(&self, command: &[&str]) -> Command {
         let mut psasync = psasync();
         psasync.args(command).current_dir(self.folder.path());
-        // Limits off, as the simulated services are; reports are redirected to another port.
+        // Reports are redirected to another port. What fails here fails for good.
+        psasync.env("PSASYNC_HTTP__MAX_ATTEMPTS", "1");
         psasync.env("PSASYNC_UMBRELLA__REDIRECT_HOSTS", &self.settings["umbrella.redirect_hosts"]);
         psasync
     }
@@ -172,6 +173,46 @@ fn a_wrong_credential_ends_before_anything_is_written(#[case] flag: &str, #[case
     assert_eq!(code, Some(77), "{stderr}");
     assert!(stderr.contains(said) && stderr.contains("nothing was written"), "{stderr}");
     assert!(!user.has("psasync.toml") && !user.has("companies.csv"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_configuration_stays_a_link() {
+    let user = NewUser::beside(Simulated::start(&["--fleet", "1:1"]));
+    let (link, target) = (user.folder.path().join("psasync.toml"), user.folder.path().join("kept.toml"));
+    fs::write(&target, "# ours\n").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let answers = user.answers();
+    let (code, stderr) = shown(&user.init(&with(&answers, &["--map-above", "90"])));
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(
+        user.file("kept.toml").starts_with("# ours\n") && user.file("kept.toml").contains("[connectwise]")
+    );
+}
+
+#[test]
+fn what_a_customer_list_lacks_is_not_mapped_by_names() {
+    let user = NewUser::beside(Simulated::start(&[
+        "--fleet",
+        "120:130",
+        "--fault",
+        "503@umbrella:/admin/v2/managed/customers+1**",
+    ]));
+    let answers = user.answers();
+    let (code, stderr) = shown(&user.init(&with(&answers, &["--map-above", "90"])));
+    assert_eq!(code, Some(78), "{stderr}");
+    assert!(stderr.contains("names are not compared: Umbrella's customer list is partial"), "{stderr}");
+}
+
+#[test]
+fn the_customer_list_is_read_once() {
+    let user = NewUser::beside(Simulated::start(&["--fleet", "3:3"]));
+    let answers = user.answers();
+    let (code, stderr) = shown(&user.init(&with(&answers, &["--map-above", "90", "-vv"])));
+    assert_eq!(code, Some(0), "{stderr}");
+    let lists = stderr.lines().filter(|line| line.contains("/admin/v2/managed/customers")).count();
+    assert_eq!(lists, 1, "{stderr}");
 }
 
 #[test]

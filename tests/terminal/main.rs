@@ -201,6 +201,38 @@ fn a_wrong_secret_is_named_and_asked_for_again() {
 }
 
 #[test]
+fn what_a_service_refused_is_asked_for_again_wherever_it_came_from() {
+    let tenant = Tenant::new(World::fleet(1, 1));
+    fs::write(tenant.folder.path().join("key"), "not-the-key").unwrap();
+    let url = format!("--umbrella-url http://{}", tenant.served.umbrella());
+    let mut person = Person::at(tenant.start(&format!("init {url} --umbrella-api-key-file key")));
+    person.answers("Secret of that key (not shown): ", &umbrella_secret(&tenant));
+    person.answers("Answer again? [Y/n]: ", "");
+    person.answers(&format!("Address of the API [http://{}]: ", tenant.served.umbrella()), "");
+    let key = tenant.simulation.inspect(|world| world.credentials.umbrella_key.clone());
+    person.answers("API key (not shown): ", &key);
+    person.answers("Secret of that key (not shown): ", &umbrella_secret(&tenant));
+    person.sees("Company that you log in to: ");
+    person.terminal.send_control('c').unwrap();
+    assert!(person.leaves().contains("ended with 130"));
+}
+
+#[test]
+fn what_is_to_be_put_right_in_connectwise_does_not_end_the_set_up() {
+    let mut world = World::fleet(1, 1);
+    world.connectwise.statuses.iter_mut().for_each(|status| status.default = false);
+    let tenant = Tenant::new(world);
+    let mut person = Person::at(tenant.start("init"));
+    person.answers_umbrella(&tenant, &umbrella_secret(&tenant));
+    person.answers_connectwise(&tenant);
+    person.sees("fail");
+    person.answers("Create this in ConnectWise now? [y/N]: ", "");
+    person.answers("Map these 1, whose names agree? [y/N]: ", "y");
+    person.sees("no-default-status");
+    assert!(person.leaves().contains("ended with 3"));
+}
+
+#[test]
 fn a_terminal_shows_what_is_typed_again_after_a_secret_was_broken_off() {
     let tenant = Tenant::new(World::fleet(1, 1));
     let mut person = Person::at(tenant.start("init"));

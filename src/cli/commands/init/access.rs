@@ -14,14 +14,15 @@ use crate::cli::failure::Failure;
 use crate::cli::printer;
 use crate::clock::Clock;
 use crate::config::Origin;
-use crate::connectwise::{Located, api_url, is_cloud, locate};
+use crate::connectwise::{Located, Reader, Writer, api_url, is_cloud, locate};
+use crate::http::Wire;
 use crate::run::Exit;
 use crate::run::doctor::{Wanted, check_connectwise, check_umbrella};
 use crate::secret::Secret;
-use crate::umbrella::Fleet;
+use crate::umbrella::{Fleet, Umbrella};
 
 /// Asks for access to Umbrella until it works.
-pub(super) async fn umbrella(session: &mut Session<'_>) -> Result<Fleet, Failure> {
+pub(super) async fn umbrella(session: &mut Session<'_>) -> Result<(Umbrella<Wire>, Fleet), Failure> {
     printer::note("Umbrella: an API key of the parent console (Admin > API Keys)");
     loop {
         session.text(UMBRELLA_URL, "Address of the API").await?;
@@ -30,20 +31,21 @@ pub(super) async fn umbrella(session: &mut Session<'_>) -> Result<Fleet, Failure
         let draft = session.draft()?;
         let (_, services) = services(&draft.config)?;
         let customers = draft.config.umbrella.customers;
+        printer::note("trying them; a list of thousands of customers takes minutes");
         let stop = session.context.signals.stop.clone();
         let access =
             unless_stopped(session, &stop, check_umbrella(&services.umbrella, customers, &[])).await?;
         let keys = [UMBRELLA_URL, UMBRELLA_KEY, UMBRELLA_SECRET];
-        if session.passed("Umbrella", &access.checks, &keys).await?
+        if session.passed(("Umbrella", "umbrella-"), &access.checks, &keys).await?
             && let Some(fleet) = access.fleet
         {
-            return Ok(fleet);
+            return Ok((services.umbrella, fleet));
         }
     }
 }
 
 /// Asks for access to ConnectWise until it works.
-pub(super) async fn connectwise(session: &mut Session<'_>) -> Result<(), Failure> {
+pub(super) async fn connectwise(session: &mut Session<'_>) -> Result<(Reader<Wire>, Writer<Wire>), Failure> {
     printer::note("\nConnectWise: keys of an API member (System > Members > API Members), and a client id");
     loop {
         session.text(COMPANY_ID, "Company that you log in to").await?;
@@ -60,8 +62,8 @@ pub(super) async fn connectwise(session: &mut Session<'_>) -> Result<(), Failure
         if !access.is_signed_in {
             other_region(session).await?;
         }
-        if session.passed("ConnectWise", &access.checks, &keys).await? {
-            return Ok(());
+        if session.passed(("ConnectWise", "connectwise-"), &access.checks, &keys).await? {
+            return Ok((services.reader, services.writer));
         }
     }
 }

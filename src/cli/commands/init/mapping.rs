@@ -10,6 +10,7 @@ use crate::config::mapping_file::{EditError, MappingFile, NewLine};
 use crate::connectwise::{self, collect};
 use crate::domain::ids::OrgId;
 use crate::domain::mapping::MappingLine;
+use crate::domain::snapshot::Completeness;
 use crate::mapping::{Recoverable, Recovered, Suggestion, Unmapped, recover, suggest};
 use crate::render::text::number_of;
 use crate::resolve::match_questions;
@@ -35,7 +36,7 @@ pub(super) async fn propose(session: &Session<'_>, ready: &Ready, fleet: &Fleet)
     from_records(session, &mut file, fleet, &lists).await?;
     let (mapping, organizations) = (file.mapping(), &fleet.customers.items);
     let suggestions = suggest(Unmapped { mapping, organizations, companies: &lists.companies });
-    from_names(session, &mut file, &suggestions).await?;
+    from_names(session, &mut file, fleet, &suggestions).await?;
     leave_room(&mut file, fleet)?;
     file.save().map_err(unsaved)?;
     report(&file, fleet);
@@ -68,12 +69,18 @@ async fn from_records(
             "{count} about records that exist need a person: `psasync map recover` names them"
         ));
     }
+    // A closed record may be what is left of a customer: nobody but a person takes its word.
+    let lines: Vec<_> = lines.into_iter().filter(|line| !line.closed || session.terminal.is_some()).collect();
     if lines.is_empty() {
         return Ok(());
     }
     for line in &lines {
         let name = line.name.as_deref().unwrap_or_default();
-        printer::note(&format!("  {} {name} -> {} ({})", line.organization, line.psa_id, line.company));
+        let closed = if line.closed { ", its record is closed" } else { "" };
+        printer::note(&format!(
+            "  {} {name} -> {} ({}{closed})",
+            line.organization, line.psa_id, line.company
+        ));
     }
     let question = format!("Map these {}, as their records in ConnectWise say?", lines.len());
     if !agreed(session, &question, true).await? {
@@ -90,8 +97,15 @@ async fn from_records(
 async fn from_names(
     session: &Session<'_>,
     file: &mut MappingFile,
+    fleet: &Fleet,
     suggestions: &[Suggestion],
 ) -> Result<(), Failure> {
+    if let Completeness::Partial { reason } = &fleet.customers.completeness {
+        printer::note(&format!(
+            "names are not compared: Umbrella's customer list is partial, so that a better match may be missing: {reason}"
+        ));
+        return Ok(());
+    }
     let score_min = session.args.map_above.unwrap_or(OFFERED_MIN);
     let certain: Vec<_> = suggestions
         .iter()

@@ -15,8 +15,9 @@ use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
 use crate::domain::mapping::LineState;
+use crate::http::Wire;
 use crate::render::text;
-use crate::run::{Exit, NearMatches, bootstrap};
+use crate::run::{Exit, NearMatches, Services, bootstrap};
 use session::Session;
 
 /// So many companies are in the first plan: with the published limits it takes about a minute.
@@ -24,14 +25,16 @@ const PLANNED_MAX: usize = 15;
 
 pub(in crate::cli) async fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
     let mut session = Session::new(context, args)?;
-    let fleet = access::umbrella(&mut session).await?;
-    access::connectwise(&mut session).await?;
+    let (umbrella, fleet) = access::umbrella(&mut session).await?;
+    let (reader, writer) = access::connectwise(&mut session).await?;
     printer::note("");
     written::write(&session)?;
-    let ready = context.ready_unmapped()?;
+    // The clients that were tried go on: with their tokens, their budgets, and the customers that they have read.
+    let services = Services { umbrella, reader, writer };
+    let ready = context.ready_unmapped()?.going_on_with(services);
     set_up(&session, &ready).await?;
     mapping::propose(&session, &ready, &fleet).await?;
-    first_plan(context).await
+    first_plan(context, ready.services).await
 }
 
 /// Offers to create the type and its questions. Without them a plan shows them as what a run creates first.
@@ -67,8 +70,8 @@ async fn set_up(session: &Session<'_>, ready: &Ready) -> Result<(), Failure> {
 }
 
 /// Shows what a run would change, at few companies where there are many, and says what comes next.
-async fn first_plan(context: &Context) -> Result<Exit, Failure> {
-    let ready = context.ready()?;
+async fn first_plan(context: &Context, services: Services<Wire>) -> Result<Exit, Failure> {
+    let ready = context.ready()?.going_on_with(services);
     let lines = ready.mapping.lines.iter().filter(|line| line.state == LineState::Active);
     let mut companies: Vec<_> = lines.map(|line| line.psa_id.to_string()).collect();
     let mapped = companies.len();

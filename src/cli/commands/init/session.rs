@@ -1,6 +1,6 @@
 //! What was answered so far: by flags, by the environment, by files of an earlier time, and by a person.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::InitArgs;
@@ -13,7 +13,7 @@ use crate::config::keys::{KEYS, Key};
 use crate::config::{Draft, Origin, Problems};
 use crate::render::text;
 use crate::run::Exit;
-use crate::run::doctor::{Check, Verdict, exit_of};
+use crate::run::doctor::{Check, Verdict};
 use crate::secret::Secret;
 
 pub(super) const UMBRELLA_URL: &str = "umbrella.base_url";
@@ -50,6 +50,8 @@ pub(super) struct Session<'a> {
     pub(super) files: BTreeMap<&'static str, PathBuf>,
     /// What was answered before it turned out to be wrong, to be offered again. No secrets.
     offers: BTreeMap<&'static str, String>,
+    /// Settings that a service refused, wherever they came from: they are asked for again.
+    refused: BTreeSet<&'static str>,
 }
 
 impl<'a> Session<'a> {
@@ -90,6 +92,7 @@ impl<'a> Session<'a> {
                 .filter_map(|(key, file)| Some((key, absolute(file.as_deref()?))))
                 .collect(),
             offers: BTreeMap::new(),
+            refused: BTreeSet::new(),
         };
         session.check_answered()?;
         Ok(session)
@@ -150,7 +153,7 @@ impl<'a> Session<'a> {
             let known = draft.value(key).map(|(origin, _)| origin);
             let Some(terminal) = self.asks(key, known) else { return Ok(()) };
             // What was refused once is not kept by pressing Enter.
-            let is_known = known.is_some() && !self.offers.contains_key(key);
+            let is_known = known.is_some() && !self.refused.contains(key);
             let answer = terminal.secret(question, is_known).await.map_err(|why| self.unanswered(why))?;
             if answer.is_none_or(|answer| self.accept(key, answer)) {
                 return Ok(());
@@ -160,14 +163,19 @@ impl<'a> Session<'a> {
 
     /// The terminal to ask on, unless there is none or the answer is there.
     fn asks(&self, key: &str, origin: Option<Origin>) -> Option<&Terminal<'a>> {
-        if origin == Some(Origin::Environment) && self.terminal.is_some() {
+        let is_open = match origin {
+            Some(Origin::Answer) => false,
+            Some(Origin::Environment) => self.refused.contains(key),
+            Some(Origin::File | Origin::Preset) | None => true,
+        };
+        if !is_open && origin == Some(Origin::Environment) && self.terminal.is_some() {
             let variable = KEYS.iter().find(|known| known.path == key).map(Key::variable).unwrap_or_default();
-            let from_flag = self.files.contains_key(key);
-            let place =
-                if from_flag { "a file".to_owned() } else { format!("{variable} or its `_FILE` twin") };
+            let place = match self.files.get(key) {
+                Some(file) => file.display().to_string(),
+                None => format!("{variable} or its `_FILE` twin"),
+            };
             printer::note(&format!("`{key}` comes from {place}"));
         }
-        let is_open = !matches!(origin, Some(Origin::Answer | Origin::Environment));
         self.terminal.as_ref().filter(|_| is_open)
     }
 
@@ -183,40 +191,39 @@ impl<'a> Session<'a> {
         false
     }
 
-    /// Prints what was checked. Where something failed, a person may answer `keys` once more.
+    /// Prints what was checked. Where the access that begins with `prefix` failed, a person may answer `keys` once more; what else is to be
+    /// put right in the service can wait.
     pub(super) async fn passed(
         &mut self,
-        service: &str,
+        (service, prefix): (&str, &str),
         checks: &[Check],
         keys: &[&'static str],
     ) -> Result<bool, Failure> {
         // What could not be looked at is no news while something else has to be put right.
         let made = checks.iter().filter(|check| check.verdict != Verdict::Skip);
         printer::note(text::checks(made).trim_end());
-        let exit = match exit_of(checks) {
-            Exit::Done => return Ok(true),
-            // A service that did not answer has failed as a whole.
-            Exit::Degraded => Exit::Failed,
-            exit => exit,
-        };
+        let is_in_the_way = |check: &&Check| check.has_failed() && check.name.starts_with(prefix);
+        let failed: Vec<_> = checks.iter().filter(is_in_the_way).collect();
+        if failed.is_empty() {
+            return Ok(true);
+        }
         let failure = || {
-            let failed: Vec<_> = checks
-                .iter()
-                .filter(|check| check.has_failed())
-                .map(|check| check.sentence.as_str())
-                .collect();
+            let sentences: Vec<_> = failed.iter().map(|check| check.sentence.as_str()).collect();
+            let message = format!("{service} cannot be used: {}", sentences.join("; "));
             let hint = "nothing was written; correct that, and run `psasync init` again";
-            Failure::new(exit, format!("{service} cannot be used: {}", failed.join("; ")), hint)
+            Failure::new(exit_in_the_way(&failed), message, hint)
         };
         let Some(terminal) = &self.terminal else { return Err(failure()) };
         if !terminal.yes("Answer again?", true).await.map_err(|why| self.unanswered(why))? {
             return Err(failure());
         }
         for key in keys {
-            let Some(answer) = self.answers.remove(key) else { continue };
+            self.refused.insert(key);
+            self.files.remove(key);
             let is_secret = KEYS.iter().any(|known| known.path == *key && known.file_twin().is_some());
-            let offer = if is_secret { String::new() } else { answer.expose().to_owned() };
-            self.offers.entry(key).or_insert(offer);
+            if let Some(answer) = self.answers.remove(key).filter(|_| !is_secret) {
+                self.offers.entry(key).or_insert_with(|| answer.expose().to_owned());
+            }
         }
         Ok(false)
     }
@@ -237,6 +244,15 @@ impl<'a> Session<'a> {
         let message =
             if exit.is_some() { "stopped" } else { "the input ended before every question was answered" };
         Failure::new(exit.unwrap_or(Exit::Usage), message, "run `psasync init` again; what was written stays")
+    }
+}
+
+/// A service that did not answer has failed; one that did has refused something.
+fn exit_in_the_way(failed: &[&Check]) -> Exit {
+    if failed.iter().any(|check| check.verdict == Verdict::Fail(Exit::Failed)) {
+        Exit::Failed
+    } else {
+        Exit::Denied
     }
 }
 
