@@ -9,6 +9,8 @@ use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
 
 /// The plan that changes nothing about `record`, and yet sends it: whether it is taken shows whether the role may edit.
+///
+/// What the mapping accepts at night is no proof: here a record that was not written is a failure.
 pub fn probe(scheduled: DateTime<Utc>, line: MappingLine, record: &Record) -> Plan {
     let destination = Destination {
         company_id: record.company_id,
@@ -17,7 +19,7 @@ pub fn probe(scheduled: DateTime<Utc>, line: MappingLine, record: &Record) -> Pl
         window: None,
     };
     let line = LinePlan {
-        line,
+        line: MappingLine { accept: Vec::new(), ..line },
         action: Action::Touch(record.id),
         destination: Some(destination),
         fields: Vec::new(),

@@ -81,6 +81,8 @@ pub enum RunError {
         company: String,
         /// Why not.
         why: String,
+        /// What the reason for it says to do; `None` where it says nothing.
+        remedy: Option<&'static str>,
     },
     /// A record must not be handed over so.
     #[error("nothing was handed over: {why}")]
@@ -148,8 +150,10 @@ impl RunError {
             Self::RunUnknown { .. } | Self::RunAmbiguous { .. } | Self::NothingWritten => {
                 "`psasync history` lists the runs; `last` is the latest that wrote something".to_owned()
             }
-            Self::NothingToProbe { .. } => {
-                "name a company that has a record, or let `psasync sync --company` make one first".to_owned()
+            Self::NothingToProbe { remedy, .. } => {
+                let preset =
+                    "name a company that has a record and is not paused, or let `psasync sync --company` make one first";
+                remedy.unwrap_or(preset).to_owned()
             }
             Self::NotInRun { company, .. } => {
                 format!("`psasync history --company {company}` lists the runs that did")

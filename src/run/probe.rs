@@ -10,6 +10,7 @@ use super::services::Services;
 use super::surroundings::Surroundings;
 use super::survey::{lists, mapped, reading_time};
 use crate::connectwise::{Fleet, Reader, TypeState};
+use crate::domain::finding::Finding;
 use crate::domain::ids::{RecordId, RunId, psa_key};
 use crate::domain::record::Record;
 use crate::domain::snapshot::Snapshot;
@@ -42,6 +43,14 @@ pub struct Probed {
     pub report: Report,
 }
 
+impl Probed {
+    /// Whether ConnectWise took the answers and has them as they were.
+    #[must_use]
+    pub fn is_proved(&self) -> bool {
+        self.report.lines.iter().any(|outcome| outcome.written == Some(self.record))
+    }
+}
+
 /// Plans to write back the answers of the record that a night would write at this company.
 ///
 /// Sends nothing but GET, asks Umbrella nothing, and needs no lease.
@@ -60,8 +69,7 @@ pub async fn plan_probe<E: Exchange>(
         fleet = lists(reader, &config.record.type_name, read_until) => fleet?,
     };
     let (type_state, lines) = resolved(fleet, surroundings, company);
-    let (line, record) =
-        the_record(lines).map_err(|why| RunError::NothingToProbe { company: company.to_owned(), why })?;
+    let (line, record) = the_record(lines).map_err(|findings| nothing_to_probe(company, &findings))?;
     let calls = Calls { umbrella: Traffic::default(), connectwise: reader.traffic() };
     Ok(PlannedProbe { plan: plan(clock.now(), line.line, &record), record: record.id, calls, type_state })
 }
@@ -111,14 +119,22 @@ fn resolved(fleet: Fleet, surroundings: &Surroundings<'_>, company: &str) -> (Ty
     (type_state, lines)
 }
 
-/// The record that a night would write, with its line; or why there is none.
-fn the_record(lines: Vec<ResolvedLine>) -> Result<(ResolvedLine, Record), String> {
-    let mut why = "it is not in the mapping".to_owned();
+/// The record that a night would write, with its line; or what was found instead.
+fn the_record(lines: Vec<ResolvedLine>) -> Result<(ResolvedLine, Record), Vec<Finding>> {
+    let mut found = Vec::new();
     for mut line in lines {
         if let Some(record) = line.target.take().and_then(|target| target.record) {
             return Ok((line, record));
         }
-        why = line.findings.iter().map(|finding| finding.sentence.as_str()).collect::<Vec<_>>().join("; ");
+        found = line.findings;
     }
-    Err(why)
+    Err(found)
+}
+
+fn nothing_to_probe(company: &str, findings: &[Finding]) -> RunError {
+    let sentences: Vec<_> = findings.iter().map(|finding| finding.sentence.as_str()).collect();
+    let why = if sentences.is_empty() { "it is not in the mapping".to_owned() } else { sentences.join("; ") };
+    let left_alone = findings.iter().find(|finding| finding.reason.bucket().is_some());
+    let remedy = left_alone.map(|finding| finding.reason.remedy()).filter(|remedy| !remedy.is_empty());
+    RunError::NothingToProbe { company: company.to_owned(), why, remedy }
 }

@@ -13,7 +13,7 @@ use simulator::world::Question;
 
 use crate::customers::{acme, record, settled, with_customers};
 use crate::rendering::plain;
-use crate::simulated::{Night, Told as _};
+use crate::simulated::{Night, Told as _, edit};
 use crate::state::at;
 
 /// A night with a record that psasync wrote, and that also answers a question of others.
@@ -143,4 +143,36 @@ async fn an_answer_that_changed_after_the_plan_is_left_alone() {
     let report = night.probe("ACME").await.unwrap().report;
     assert_eq!((night.count(Service::ConnectWise, "PATCH"), report.exit()), (0, Exit::Degraded));
     assert!(report.reasons("ACME").contains(&Reason::ChangedMeanwhile));
+}
+
+#[rstest]
+#[case::not_sent("")]
+#[case::refused("400@connectwise:PATCH**")]
+#[case::altered("cut(2)@connectwise:PATCH")]
+#[tokio::test(start_paused = true)]
+async fn what_the_mapping_accepts_proves_nothing(#[case] fault: &str) {
+    let mut world = settled();
+    world.mapping[0].accept = "changed-meanwhile write-refused write-not-verified".into();
+    let night = Night::at("2026-03-10T00:00:00Z", world).remembering();
+    night.sync().await;
+    at(&night, "2026-03-10T06:00:00Z");
+    night.forget();
+    let night = if fault.is_empty() { night } else { night.with_fault(fault) };
+    if fault.is_empty() {
+        night.before_writing(|simulation| edit(simulation, 1, "Seats", json!(39)));
+    }
+    let probed = night.probe("ACME").await.unwrap();
+    assert_eq!((probed.report.exit(), probed.is_proved()), (Exit::Degraded, false));
+    let said = plain(&text::probed(&probed));
+    assert!(!said.contains("ConnectWise took the answers"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_is_left_alone_is_told_with_what_to_do_about_it() {
+    let mut world = with_customers(&["ACME"]);
+    world.connectwise.records.push(record(1, 11, &[(FieldId::OrganizationId, json!("9"))]));
+    let error = Night::of(world).probe("ACME").await.unwrap_err();
+    assert_eq!(error.hint(), Reason::RecordOfOtherOrganization.remedy());
+    let without_record = Night::of(acme()).probe("ACME").await.unwrap_err();
+    assert_snapshot!(without_record.hint(), @"name a company that has a record and is not paused, or let `psasync sync --company` make one first");
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{calls, findings, heading, line};
-use crate::run::{Exit, PlannedProbe, Probed};
+use crate::run::{PlannedProbe, Probed};
 
 /// What would be written back.
 #[must_use]
@@ -29,7 +29,7 @@ pub fn probed(probed: &Probed) -> String {
         heading(&mut out, &format!("Answers of {} written back", plan.line.psa_id));
         findings(&mut out, plan.findings.iter().chain(&outcome.findings));
     }
-    if report.exit() == Exit::Done {
+    if probed.is_proved() {
         let _ = writeln!(
             out,
             "ConnectWise took the answers of record {record}, and has them as they were: the role has Companies > Configurations: Edit."
