@@ -68,6 +68,11 @@ pub enum LastMark {
     },
     /// The write may not have arrived as it was sent, or did not set Last Updated.
     Unsure,
+    /// psasync only wrote the record's answers back: that renews when the record was changed, and sets nothing.
+    Probed {
+        /// When it was noted.
+        at: DateTime<Utc>,
+    },
 }
 
 /// A record that ConnectWise listed, by as much as is remembered of it.

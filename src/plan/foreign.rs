@@ -4,7 +4,7 @@
 //! integration that keeps records of this type. A technician who changes another answer leaves it as it is.
 //!
 //! What is never taken for another integration: a time in psasync's form (another psasync wrote it), a record whose last write ended in
-//! doubt, and a Last Updated that somebody emptied after psasync had set it.
+//! doubt, a Last Updated that somebody emptied after psasync had set it, and a change that psasync's own probe made.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -16,6 +16,8 @@ use crate::domain::stamp;
 
 /// What was written longer ago says nothing about who writes now: two nights.
 pub const RECENT: TimeDelta = TimeDelta::hours(48);
+/// What a probe takes from its note to its answer, and what clocks may be apart.
+const PROBE_TAKES: TimeDelta = TimeDelta::minutes(10);
 /// How many characters of a Date question's answer are its day.
 const DAY_CHARS: usize = 10;
 
@@ -40,9 +42,10 @@ impl Traces<'_> {
     pub(super) fn of_another_writer(&self) -> Option<String> {
         let QuestionMatch::Found { field_type, .. } = self.question else { return None };
         match (self.mark, *field_type == FieldType::Date) {
-            (Some(LastMark::Unsure), _) | (None, true) => None,
+            (Some(LastMark::Unsure), _) | (None | Some(LastMark::Probed { .. }), true) => None,
             (Some(LastMark::Left { stamp, at }), is_date) => self.instead_of(stamp, *at, is_date),
-            (None, false) => self.without_a_mark(),
+            (None, false) => self.without_a_mark(None),
+            (Some(LastMark::Probed { at }), false) => self.without_a_mark(Some(*at)),
         }
     }
 
@@ -67,25 +70,34 @@ impl Traces<'_> {
         })
     }
 
-    /// A record that psasync is not known to have written, and that was changed not long ago.
-    fn without_a_mark(&self) -> Option<String> {
+    /// A record in which psasync is not known to have set anything, and that was changed not long ago.
+    ///
+    /// Where a probe is what changed it, only a day in Last Updated tells that somebody else did, too.
+    fn without_a_mark(&self, probed_at: Option<DateTime<Utc>>) -> Option<String> {
         let changed_at = self.record.updated_at?;
         if (self.scheduled - changed_at).abs() > RECENT {
             return None;
         }
-        let seen = match self.record.answers[FieldId::LastUpdated].text() {
+        let is_probe = probed_at.is_some_and(|at| changed_at <= at + PROBE_TAKES);
+        let (seen, changed_on) = match self.record.answers[FieldId::LastUpdated].text() {
             Some(text) if stamp::is_ours(text) => return None,
             Some(text) => {
                 let written_on = stamp::day(text, changed_at.date_naive() + TimeDelta::days(1));
-                if written_on.is_some_and(|day| day < (changed_at - RECENT).date_naive()) {
+                let (changed_on, until) = if is_probe {
+                    (written_on?, self.scheduled)
+                } else {
+                    (changed_at.date_naive(), changed_at)
+                };
+                if written_on.is_some_and(|day| day < (until - RECENT).date_naive()) {
                     return None;
                 }
-                "is not in psasync's form"
+                ("is not in psasync's form", changed_on)
             }
-            None if self.has_measured_answers() => "is empty while other fields are answered",
+            None if self.has_measured_answers() && !is_probe => {
+                ("is empty while other fields are answered", changed_at.date_naive())
+            }
             None => return None,
         };
-        let changed_on = day(changed_at);
         Some(format!(
             "Last Updated {seen}, and the record was changed on {changed_on}: something else writes it"
         ))
@@ -187,6 +199,20 @@ mod tests {
         #[case] is_foreign: bool,
     ) {
         assert_eq!(told(&record(now, changed_at), None, FieldType::Text).is_some(), is_foreign);
+    }
+
+    #[rstest]
+    #[case::of_somebody_else("3/14/2026 11:31 PM", "2026-03-14T12:00:00Z", true)]
+    #[case::of_no_day("updated", "2026-03-14T12:00:00Z", false)]
+    #[case::of_long_ago("3/12/2026 11:31 PM", "2026-03-14T12:00:00Z", false)]
+    #[case::empty("", "2026-03-14T12:00:00Z", false)]
+    #[case::of_no_day_and_changed_after_the_probe("updated", "2026-03-14T23:31:00Z", true)]
+    #[case::empty_and_changed_after_the_probe("", "2026-03-14T23:31:00Z", true)]
+    fn a_probe_is_nobody_else(#[case] now: &str, #[case] changed_at: &str, #[case] is_foreign: bool) {
+        let mark = LastMark::Probed { at: at("2026-03-14T11:59:58Z") };
+        let record = record(now, changed_at);
+        assert_eq!(told(&record, Some(&mark), FieldType::Text).is_some(), is_foreign);
+        assert_eq!(told(&record, Some(&mark), FieldType::Date), None);
     }
 
     #[test]

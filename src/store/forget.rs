@@ -8,6 +8,7 @@ use super::error::StateError;
 use super::journal::{WriteKind, WriteState, signed};
 use super::{State, StateReader, time};
 use crate::domain::ids::{OrgId, RunId, psa_key};
+use crate::domain::work::Work;
 
 /// How long monthly values are kept at least: as long as Umbrella keeps what they count, and some days.
 const MONTHS_KEEP: TimeDelta = TimeDelta::days(800);
@@ -23,7 +24,7 @@ pub struct Forgotten {
 
 impl State {
     /// Removes what is older than `keep_days`, and what a later run made superfluous: of the writes that renewed Last Updated only, those
-    /// of `run` stay.
+    /// of `run` stay. A probe renews nothing, and makes none superfluous.
     ///
     /// # Errors
     /// Where the state cannot be written.
@@ -34,10 +35,11 @@ impl State {
         let prune = async move |pool: &AnyPool| {
             let mut transaction = pool.begin().await?;
             let touches = "DELETE FROM writes WHERE kind = $1 AND state = $2 AND run_id <> $3 AND org_id IN \
-                           (SELECT org_id FROM writes WHERE run_id = $3 AND state = $2) \
+                           (SELECT w.org_id FROM writes w JOIN runs r ON r.run_id = w.run_id \
+                           WHERE w.run_id = $3 AND w.state = $2 AND r.command <> $5) \
                            AND run_id IN (SELECT run_id FROM runs WHERE tenant = $4)";
             let query = sqlx::query(touches).bind(WriteKind::Touch.word()).bind(WriteState::Done.word());
-            query.bind(&run).bind(&tenant).execute(&mut *transaction).await?;
+            query.bind(&run).bind(&tenant).bind(Work::Probe.command()).execute(&mut *transaction).await?;
             // Their writes go with them.
             let runs = "DELETE FROM runs WHERE tenant = $1 AND started_at < $2";
             let query = sqlx::query(runs).bind(&tenant).bind(time::written(runs_until));

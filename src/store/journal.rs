@@ -19,6 +19,7 @@ use crate::domain::answer::{Alteration, Answer, Stored};
 use crate::domain::field::FieldId;
 use crate::domain::ids::{CompanyId, OrgId, PsaId, RecordId, RunId};
 use crate::domain::record::{LastMark, Record, RecordOrganization};
+use crate::domain::work::Work;
 
 /// Some of the 16 answers of a record.
 pub type AnswerSet = BTreeMap<FieldId, Stored>;
@@ -250,10 +251,11 @@ impl State {
 const COLUMNS: &str = "SELECT w.run_id, w.org_id, w.kind, w.psa_id, w.company_id, w.record_id, w.state, w.old_answers, w.new_answers, \
                        w.noted_at FROM writes w JOIN runs r ON r.run_id = w.run_id WHERE r.tenant = $1";
 
-/// Of each record the latest write in one of four states. Only then its answers are looked at: they are most of the table.
-const LAST_WRITES: &str = "SELECT w.record_id, w.state, w.new_answers, w.noted_at FROM writes w JOIN (\
-                           SELECT v.run_id, v.org_id, v.kind, ROW_NUMBER() OVER \
-                           (PARTITION BY v.record_id ORDER BY v.noted_at DESC, v.run_id DESC, v.kind DESC) AS place \
+/// Of each record the latest write in one of four states. A probe sets nothing: it counts only where there is no other write. Only then the
+/// answers are looked at: they are most of the table.
+const LAST_WRITES: &str = "SELECT w.record_id, w.state, w.new_answers, w.noted_at, latest.command FROM writes w JOIN (\
+                           SELECT v.run_id, v.org_id, v.kind, r.command, ROW_NUMBER() OVER (PARTITION BY v.record_id \
+                           ORDER BY CASE r.command WHEN $6 THEN 1 ELSE 0 END, v.noted_at DESC, v.run_id DESC, v.kind DESC) AS place \
                            FROM writes v JOIN runs r ON r.run_id = v.run_id \
                            WHERE r.tenant = $1 AND v.record_id IS NOT NULL AND v.state IN ($2, $3, $4, $5)\
                            ) latest ON latest.run_id = w.run_id AND latest.org_id = w.org_id AND latest.kind = w.kind \
@@ -312,7 +314,7 @@ impl StateReader {
             let query = arrived
                 .iter()
                 .fold(sqlx::query(LAST_WRITES).bind(tenant), |query, state| query.bind(state.word()));
-            query.fetch_all(pool).await
+            query.bind(Work::Probe.command()).fetch_all(pool).await
         };
         let mut marks = BTreeMap::new();
         for row in self.database.run(rows).await? {
@@ -368,6 +370,9 @@ fn last_mark(row: &AnyRow) -> Option<(RecordId, LastMark)> {
     let record = RecordId(row.try_get::<i64, _>("record_id").ok()?.cast_unsigned());
     let state = WriteState::parse(&text("state")?)?;
     let at = time::read(&text("noted_at")?)?;
+    if text("command")? == Work::Probe.command() {
+        return Some((record, LastMark::Probed { at }));
+    }
     let stamp = by_field(&serde_json::from_str(&text("new_answers")?).ok()?).remove(&FieldId::LastUpdated);
     Some(match stamp {
         Some(stamp) if state == WriteState::Done => (record, LastMark::Left { stamp, at }),

@@ -176,3 +176,36 @@ async fn a_line_that_is_left_alone_is_told_with_what_to_do_about_it() {
     let without_record = Night::of(acme()).probe("ACME").await.unwrap_err();
     assert_snapshot!(without_record.hint(), @"name a company that has a record and is not paused, or let `psasync sync --company` make one first");
 }
+
+/// A probe sets nothing, and so hides nobody.
+#[tokio::test(start_paused = true)]
+async fn another_writer_is_seen_after_a_probe_as_before() {
+    let night = written().await;
+    night.probe("ACME").await.unwrap();
+    assert_eq!(night.plan().await.reasons("ACME"), [], "a record that psasync wrote");
+    edit(&night.simulation, 1, "Last Updated", json!("3/10/2026 5:31 AM"));
+    assert_eq!(night.plan().await.reasons("ACME"), [Reason::ForeignWriter]);
+    night.probe("ACME").await.unwrap();
+    assert_eq!(night.plan().await.reasons("ACME"), [Reason::ForeignWriter]);
+}
+
+/// The probe is what changed the record last: only what the record says tells.
+#[rstest]
+#[case::of_last_night("3/9/2026 11:31 PM", true)]
+#[case::of_last_month("2/9/2026 11:31 PM", false)]
+#[case::of_no_day("updated", false)]
+#[case::empty("", false)]
+#[tokio::test(start_paused = true)]
+async fn a_probe_of_a_record_that_psasync_never_set_is_nobody_else(
+    #[case] stamp: &str,
+    #[case] is_foreign: bool,
+) {
+    let night = Night::at("2026-03-10T00:00:00Z", settled()).remembering();
+    edit(&night.simulation, 1, "Last Updated", json!(stamp));
+    night.simulation.change(|world| {
+        world.connectwise.records[0].last_updated = Some("2026-01-10T00:00:00Z".parse().unwrap());
+    });
+    night.probe("ACME").await.unwrap();
+    let expected = if is_foreign { vec![Reason::ForeignWriter] } else { vec![] };
+    assert_eq!(night.plan().await.reasons("ACME"), expected);
+}

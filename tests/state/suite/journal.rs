@@ -7,7 +7,7 @@ use psasync::domain::record::LastMark;
 use psasync::store::{Journal, Note, Settlement, WriteKind, WriteRow, WriteState};
 use rstest::rstest;
 
-use super::{START, answers, at, begun, clock, note, noted, run_id};
+use super::{START, answers, at, begun, clock, note, noted, noted_as, run_id};
 use crate::Home;
 
 fn settled(state: WriteState, record: Option<u64>) -> Settlement {
@@ -238,4 +238,27 @@ async fn what_the_last_write_left_in_a_record_is_known_unless_it_may_not_have_ar
         assert_eq!(marks, BTreeMap::from([(RecordId(41), expected)]), "run {run}");
         assert!(other.reader().last_marks().await.unwrap().is_empty());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_sets_nothing_and_leaves_the_mark_of_the_write_before_it() {
+    let home = Home::new();
+    let state = home.open().await;
+    let probe = Note { record: Some(RecordId(41)), kind: WriteKind::Touch, new: answers([]), ..note(1) };
+    let probed = async |run, started: &str| {
+        noted_as(&state, run, "probe-write", started, &probe).await;
+        let end = settled(WriteState::Done, None);
+        state.settle(run_id(run), OrgId(1), WriteKind::Touch, &end).await.unwrap();
+        state.prune(run_id(run), at(started), 400).await.unwrap();
+        state.reader().last_marks().await.unwrap().remove(&RecordId(41)).unwrap()
+    };
+    let mark = probed(1, "2026-11-10T06:00:00Z").await;
+    assert_eq!(mark, LastMark::Probed { at: at("2026-11-10T06:00:00Z") });
+    let touched_at = "2026-11-11T00:00:00Z";
+    let stamp = Stored::new("2026-11-11 00:07 UTC");
+    let touch = Note { new: BTreeMap::from([(FieldId::LastUpdated, stamp.clone())]), ..probe.clone() };
+    noted(&state, 2, touched_at, &touch).await;
+    state.settle(run_id(2), OrgId(1), WriteKind::Touch, &settled(WriteState::Done, None)).await.unwrap();
+    let mark = probed(3, "2026-11-11T06:00:00Z").await;
+    assert_eq!(mark, LastMark::Left { stamp, at: at(touched_at) });
 }

@@ -113,7 +113,12 @@ pub(crate) fn note(organization: u64) -> Note {
 
 /// Notes `note` in `run`, which is over by then.
 async fn noted(state: &State, run: u8, started: &str, note: &Note) {
-    begin(state, run, started).await;
+    noted_as(state, run, "sync", started, note).await;
+}
+
+/// As [`noted`], by another command.
+async fn noted_as(state: &State, run: u8, command: &'static str, started: &str, note: &Note) {
+    state.begin_run(&NewRun { command, ..new_run(run, started) }).await.unwrap();
     let clock = Clock::starting_at(at(started));
     let lease = lease(state, run, clock).await;
     Journal::new(&lease, clock).note(note).await.unwrap();
