@@ -101,6 +101,7 @@ fn at(folder: &Path, line: &str) -> Command {
 #[case::requires("backfill --month 2026-05 --out x")]
 #[case::twice("plan --full --full")]
 #[case::instant("plan --scheduled-for yesterday")]
+#[case::instant_of_a_comparison("shadow --scheduled-for yesterday")]
 #[case::shell("completions tcsh")]
 #[case::value_for_a_flag("plan --full=yes")]
 #[case::full("plan --full")]

@@ -50,7 +50,7 @@ const CASES: [Case; 32] = [
     case("plan", &[], &[0]),
     case("sync", &["--refresh-month"], &[0]),
     case("explain", &["{company}"], &[0]),
-    case("shadow", &["--last-contact", "--other-windows"], &[0]),
+    case("shadow", &["--last-contact", "--other-windows", "--approve", "max-creates"], &[0]),
     case("probe-write", &["{company}", "--yes"], &[0]),
     case("backfill", &["--last-30-days"], &[0]),
     case("backfill", &["--last-30-days", "--dry-run"], &[0]),
