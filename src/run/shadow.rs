@@ -3,7 +3,8 @@
 //! Reads both services as a plan does. What explains a difference is asked for only where there is one: activity in 24 hours and DNS
 //! requests over other windows with one request for all organizations each, everything else only where the job says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use tracing::warn;
@@ -155,7 +156,7 @@ async fn compared<E: Exchange>(
     let mut survey = preparation.survey().await?;
     let (lines, findings) = (std::mem::take(&mut survey.lines), std::mem::take(&mut survey.findings));
     let inquiry = preparation.inquiry(&survey).await?;
-    let comparison = Comparison { inquiry: &inquiry, survey: &survey, inquiries };
+    let comparison = Comparison { inquiry: &inquiry, survey: &survey, inquiries, told: Mutex::default() };
     let looked = preparation.each_line(lines, async |line| comparison.look(line).await).await?;
     let (informed, compared): (Vec<_>, Vec<_>) = looked.into_iter().unzip();
     // The plan says what a person should know about each line; nobody judges it.
@@ -171,6 +172,8 @@ struct Comparison<'a, E> {
     inquiry: &'a Inquiry<'a, E>,
     survey: &'a Survey,
     inquiries: Inquiries,
+    // What could not be read, as it was told: once, however many records it is about.
+    told: Mutex<HashSet<String>>,
 }
 
 impl<E: Exchange> Comparison<'_, E> {
@@ -212,7 +215,7 @@ impl<E: Exchange> Comparison<'_, E> {
             evidence.day = self.day(target).await;
         }
         if differs(Group::Agents) && self.inquiries.last_contact {
-            evidence.alternatives.extend(self.last_contact(target, metrics, visit).await);
+            evidence.alternatives.extend(self.last_contact(metrics, visit).await);
         }
         if differs(Group::Month)
             && let Some(window) = target.window
@@ -225,7 +228,7 @@ impl<E: Exchange> Comparison<'_, E> {
                 let (umbrella, fleet) = (self.inquiry.umbrella, self.inquiry.fleet);
                 match umbrella.queries_of(fleet, organization, other, deadline).await {
                     Ok(queries) => evidence.queries.push((other, queries)),
-                    Err(unread) => unavailable(&unread),
+                    Err(unread) => self.unavailable(unread),
                 }
             }
         }
@@ -240,26 +243,20 @@ impl<E: Exchange> Comparison<'_, E> {
                 agents: (day.agents.active, day.agents.total),
             }),
             Err(unread) => {
-                unavailable(&unread);
+                self.unavailable(unread);
                 None
             }
         }
     }
 
-    async fn last_contact(
-        &self,
-        target: &Target,
-        metrics: &Metrics,
-        visit: &Visit<'_, E>,
-    ) -> Option<Alternative> {
+    async fn last_contact(&self, metrics: &Metrics, visit: &Visit<'_, E>) -> Option<Alternative> {
         match visit.agents_by_last_contact().await {
             Ok(agents) => {
                 let metrics = Metrics { agents: Reading::Read(agents), ..metrics.clone() };
                 Some(Alternative { kind: Kind::LastContact, window: None, metrics })
             }
             Err(unread) => {
-                let (organization, why) = (target.organization.id, &unread.sentence);
-                warn!(%organization, why, "the last contact of agents explains nothing here");
+                self.unavailable(unread);
                 None
             }
         }
@@ -278,9 +275,12 @@ impl<E: Exchange> Comparison<'_, E> {
         let known = self.inquiry.memory.known(target.organization.id, window).await?;
         Ok(known.into_metrics(&Unread::report("not asked for")))
     }
-}
 
-/// Evidence that is missing leaves differences unexplained; it costs nothing else.
-fn unavailable(unread: &Unread) {
-    warn!(why = unread.sentence, "what may explain differences could not be read");
+    /// Evidence that is missing leaves differences unexplained; it costs nothing else.
+    fn unavailable(&self, unread: Unread) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert(unread.sentence.clone()) {
+            warn!(why = unread.sentence, "what may explain differences could not be read");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::auth::Session;
 use super::convert::{self, BOTNET, Census, Deployment, GroupCounts, MALWARE, ThreatCategory};
+use super::error::AskError;
 use super::fleet::Fleet;
 use super::paging::{Next, Paging, Row};
 use super::topic::{Call, Topic};
@@ -176,13 +177,10 @@ impl<E: Exchange> Visit<'_, E> {
     /// Asks the deployments API, on its own budget.
     pub(super) async fn ask_deployments<T: DeserializeOwned>(
         &self,
-        what: &str,
         path_and_query: &str,
-    ) -> Result<T, Unread> {
+    ) -> Result<T, AskError> {
         let gateway = &self.umbrella.gateway;
-        let answer =
-            gateway.ask(&self.session, &gateway.deployments, path_and_query, self.needs.deadline).await;
-        answer.map_err(|error| error.unread(what))
+        gateway.ask(&self.session, &gateway.deployments, path_and_query, self.needs.deadline).await
     }
 
     /// Networks and agents. Names are asked for only where somebody is inactive or the report on all organizations says nothing; both

@@ -27,7 +27,7 @@ mod topic;
 mod wire;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
@@ -136,6 +136,8 @@ pub struct Umbrella<E> {
     // Filled by the first zero that is to be confirmed for a window; whoever comes second waits for the first one's answer.
     window_queries: tokio::sync::Mutex<HashMap<Window, Result<Arc<WindowQueries>, Unread>>>,
     day_activity: tokio::sync::OnceCell<Result<DayActivity, Unread>>,
+    // Why the key may not ask for roaming computers, once that is known.
+    last_contact_refused: OnceLock<Unread>,
 }
 
 impl<E: Exchange> Umbrella<E> {
@@ -152,6 +154,7 @@ impl<E: Exchange> Umbrella<E> {
             listed: tokio::sync::Mutex::default(),
             window_queries: tokio::sync::Mutex::default(),
             day_activity: tokio::sync::OnceCell::new(),
+            last_contact_refused: OnceLock::new(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The comparison with records that another integration writes.
 
+use std::sync::Arc;
+
 use insta::assert_snapshot;
 use psasync::domain::field::{FieldId, Group};
 use psasync::domain::finding::{Reason, Severity};
@@ -177,9 +179,30 @@ async fn agents_by_last_contact_are_asked_for_where_that_is_wanted_and_they_diff
     assert_eq!(night.count(Service::Umbrella, "roamingcomputers"), 1, "BETA's agents agree");
 
     night.simulation.change(|world| world.umbrella.scopes.retain(|scope| !scope.starts_with("deployments")));
+    night.forget();
     let shadowed = night.shadow(Inquiries { last_contact: true, ..NOTHING_MORE }).await.unwrap();
     assert_eq!(kinds(&shadowed, FieldId::AgentsActive), [Kind::Unexplained]);
     assert_eq!(shadowed.exit(), Exit::Done, "evidence that cannot be had costs nothing else");
+    assert_eq!(night.count(Service::Umbrella, "roamingcomputers"), 0, "the token says that it may not");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_may_not_ask_for_roaming_computers_is_refused_once_and_a_person_is_told_once() {
+    let companies = ["ACME", "BETA", "GAMMA", "DELTA"];
+    let night = agreeing(&companies).await.set("umbrella.limits.concurrency", 1);
+    for record in 1..=4 {
+        edit(&night.simulation, record, "Agents Active (7 Days)", json!(3));
+    }
+    let night = night.with_fault("403@umbrella:/deployments/v2/roamingcomputers**");
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let subscriber = tracing_subscriber::fmt().with_writer(Arc::new(log.reopen().unwrap())).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let shadowed = night.shadow(Inquiries { last_contact: true, ..NOTHING_MORE }).await.unwrap();
+    drop(guard);
+    let told = std::fs::read_to_string(log.path()).unwrap();
+    assert_eq!(told.matches("what may explain differences could not be read").count(), 1, "{told}");
+    assert_eq!(night.count(Service::Umbrella, "roamingcomputers"), 1);
+    assert_eq!((shadowed.counts().compared, shadowed.exit()), (companies.len(), Exit::Done));
 }
 
 #[tokio::test(start_paused = true)]
