@@ -30,6 +30,8 @@ const PAGE_ROWS: usize = 100;
 pub struct Fleet {
     /// The console's organizations, in Umbrella's order, or those of the mapping.
     pub customers: Snapshot<Organization>,
+    /// Whether the customer list was read to its end. Also a whole one is partial where the console counts otherwise.
+    pub customers_ended: bool,
     /// The console itself; `None` where it may not be seen.
     pub console: Option<Console>,
     /// Path of the customer list; `None` where the mapping is the list.
@@ -142,12 +144,12 @@ impl<E: Exchange> Umbrella<E> {
         let customers_path = first_page.as_ref().map(|page| page.path);
         let console = survey.console().await?;
         let counted = console.as_ref().and_then(|console| console.customer_count);
-        let customers = match first_page {
-            None => Snapshot::complete(mapped.to_vec()),
+        let (customers, customers_ended) = match first_page {
+            None => (Snapshot::complete(mapped.to_vec()), true),
             Some(first_page) => survey.customers(first_page, counted).await?,
         };
         let (deployments, deployments_path) = (Ok(HashMap::new()), String::new());
-        Ok(Fleet { customers, console, customers_path, deployments_path, deployments })
+        Ok(Fleet { customers, customers_ended, console, customers_path, deployments_path, deployments })
     }
 }
 
@@ -228,12 +230,12 @@ impl<E: Exchange> Survey<'_, E> {
         self.gateway.ask(self.gateway.console(), &self.gateway.admin, &query, self.deadline).await
     }
 
-    /// The rest of the list. It is complete only if the console, where it may be seen, counts as many.
+    /// The rest of the list, and whether it came to its end. It is complete only if the console, where it may be seen, counts as many.
     async fn customers(
         &self,
         first_page: FirstPage,
         expected: Option<u64>,
-    ) -> Result<Snapshot<Organization>, UmbrellaError> {
+    ) -> Result<(Snapshot<Organization>, bool), UmbrellaError> {
         let mut listed = Listed::default();
         let FirstPage { path, rows: mut page } = first_page;
         loop {
@@ -243,14 +245,14 @@ impl<E: Exchange> Survey<'_, E> {
             let is_enough = expected.is_none_or(|expected| count >= expected);
             let repeats = !brought_somebody && listed.pages > 1;
             if is_short && (is_enough || repeats) || repeats && expected == Some(count) {
-                return Ok(judge(listed.organizations, expected));
+                return Ok((judge(listed.organizations, expected), true));
             }
             if repeats || listed.pages == PAGES_MAX {
                 let reason = format!(
                     "the customer list has no end: page {} is full of known organizations",
                     listed.pages
                 );
-                return Ok(Snapshot::partial(listed.organizations, reason));
+                return Ok((Snapshot::partial(listed.organizations, reason), false));
             }
             page = match self.page(path, listed.pages + 1).await {
                 Ok(page) => page,
@@ -259,7 +261,7 @@ impl<E: Exchange> Survey<'_, E> {
                         return Err(error);
                     }
                     let reason = format!("page {} of the customer list: {error}", listed.pages + 1);
-                    return Ok(Snapshot::partial(listed.organizations, reason));
+                    return Ok((Snapshot::partial(listed.organizations, reason), false));
                 }
             };
         }

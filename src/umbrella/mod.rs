@@ -49,7 +49,7 @@ pub use self::confirm::ZeroCheck;
 pub use self::convert::{Deployment, GroupCounts};
 pub use self::error::UmbrellaError;
 pub use self::fleet::{CONSOLES_PATH, Console, Fleet};
-pub use self::observe::{AllObserved, Observed, SampleObserved};
+pub use self::observe::{AllObserved, IdentitiesObserved, Observed, SampleObserved};
 pub use self::scopes::{CONSOLE_SCOPE, CUSTOMERS_SCOPE, NEEDED_SCOPES, NeededScope, Scopes};
 pub use self::topic::{Call, Topic};
 

@@ -50,8 +50,8 @@ pub struct AllObserved {
 pub struct SampleObserved {
     /// Whether the token that was asked for it names it.
     pub is_token_its_own: Option<bool>,
-    /// Identities of the one type that was asked for, of other types, and names that stand under several ids.
-    pub identities: Option<(usize, usize, usize)>,
+    /// The identities of one type.
+    pub identities: Option<IdentitiesObserved>,
     /// Whether the two threat categories have the ids that psasync counts.
     pub has_threat_ids: Option<bool>,
     /// Rows where one was asked for.
@@ -60,6 +60,19 @@ pub struct SampleObserved {
     pub summaries: Option<(usize, usize)>,
     /// The host that answered, where it is another than the one that was asked.
     pub region: Option<String>,
+}
+
+/// The report on identities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IdentitiesObserved {
+    /// Rows of the one type that was asked for.
+    pub networks: usize,
+    /// Rows of other types.
+    pub others: usize,
+    /// Names that stand under one id, in however many rows.
+    pub with_one_id: usize,
+    /// Names that stand under several ids.
+    pub with_several_ids: usize,
 }
 
 impl<E: Exchange> Umbrella<E> {
@@ -148,7 +161,7 @@ async fn of_one<E: Exchange>(
     }
 }
 
-fn of_identities(identities: &Value) -> (usize, usize, usize) {
+fn of_identities(identities: &Value) -> IdentitiesObserved {
     let is_network = |row: &&Value| row["type"]["type"].as_str() == Some("network");
     let networks = rows(identities).iter().filter(is_network).count();
     let mut ids_by_name: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
@@ -157,8 +170,13 @@ fn of_identities(identities: &Value) -> (usize, usize, usize) {
             ids_by_name.entry(name).or_default().insert(id);
         }
     }
-    let several = ids_by_name.values().filter(|ids| ids.len() > 1).count();
-    (networks, rows(identities).len() - networks, several)
+    let with_one_id = ids_by_name.values().filter(|ids| ids.len() == 1).count();
+    IdentitiesObserved {
+        networks,
+        others: rows(identities).len() - networks,
+        with_one_id,
+        with_several_ids: ids_by_name.len() - with_one_id,
+    }
 }
 
 fn has_threat_ids(categories: &Value) -> bool {
@@ -172,4 +190,26 @@ fn has_threat_ids(categories: &Value) -> bool {
 
 fn rows(data: &Value) -> &[Value] {
     data.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_are_counted_once_in_however_many_rows_they_stand() {
+        let row =
+            |id: u64, label: &str, kind: &str| json!({"id": id, "label": label, "type": {"type": kind}});
+        let identities = json!([
+            row(1, "office", "network"),
+            row(1, "office", "network"),
+            row(2, "lab", "network"),
+            row(3, "lab", "network"),
+            row(4, "lab", "site")
+        ]);
+        let expected = IdentitiesObserved { networks: 4, others: 1, with_one_id: 1, with_several_ids: 1 };
+        assert_eq!(of_identities(&identities), expected);
+    }
 }

@@ -222,6 +222,14 @@ async fn a_state_that_cannot_be_used_fails_and_none_is_no_failure() {
     std::fs::write(night.state_path(), "no state").unwrap();
     let diagnosis = night.doctor(&shown(&night)).await;
     assert_eq!((verdicts(&diagnosis, "state"), diagnosis.exit()), (vec!["fail"], Exit::Degraded));
+    let state = section(&diagnosis, "State");
+    let not_checked: Vec<_> = state.lines().filter(|line| line.starts_with("skip")).collect();
+    assert_snapshot!(not_checked.join("\n"), @"
+    skip  lease: not checked, the state cannot be used
+    skip  last-success: not checked, the state cannot be used
+    skip  unsettled-writes: not checked, the state cannot be used
+    skip  approvals: not checked, the state cannot be used
+    ");
     let night = Night::of(acme()).set("state.path", ":memory:");
     assert_eq!(verdicts(&night.doctor(&shown(&night)).await, "state"), ["warn"]);
 }
@@ -270,7 +278,6 @@ async fn what_the_documents_leave_open_is_shown_by_a_small_sample_and_no_answer_
     pass  Umbrella, `limit` on `top-categories`: reading B, 8 rows where one was asked for
     pass  ConnectWise, numbers: reading A, 8 answers are JSON numbers
     pass  ConnectWise, `requiredFlag`: reading A, 16 agree
-    pass  ConnectWise, `deletedFlag=false`: reading A, none of 1 row is deleted
     pass  ConnectWise, what a record lists of its questions: reading A, 1 records list every question
     pass  ConnectWise, `activeFlag` of a record: reading A, 1 records follow their status
     pass  ConnectWise, `_info.dateEntered`: reading A, 1 records have it
@@ -281,6 +288,39 @@ async fn what_the_documents_leave_open_is_shown_by_a_small_sample_and_no_answer_
         assert!(answer.len() < 4 || !section.contains(answer), "{answer}");
     }
     assert!(night.log(Service::Umbrella).len() <= 15, "{:?}", night.calls(Service::Umbrella));
+}
+
+/// The numbers differ in both cases; only a list that came to its end says so.
+#[rstest]
+#[case::whole("", "reading B, the console counts 150, the list has 101")]
+#[case::a_failed_page(
+    "503@umbrella:/managed/customers+1**",
+    "not shown, the customer list was not read to its end"
+)]
+#[tokio::test(start_paused = true)]
+async fn a_list_that_was_not_read_to_its_end_shows_no_reading_of_the_count(
+    #[case] fault: &str,
+    #[case] expected: &str,
+) {
+    let mut world = World::fleet(101, 1);
+    world.umbrella.console.customer_count = Some(150);
+    let night = Night::of(world);
+    let night = if fault.is_empty() { night } else { night.with_fault(fault) };
+    let section = section(&night.doctor(&shown(&night)).await, "Assumptions");
+    let line = section.lines().find(|line| line.contains("`customerCount`")).unwrap();
+    assert!(line.ends_with(&format!("Umbrella, `customerCount`: {expected}")), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_checked_is_named() {
+    let night = Night::of(acme()).set("umbrella.api_secret", "wrong").set("connectwise.private_key", "wrong");
+    let diagnosis = night.doctor(&shown(&night)).await;
+    let not_checked = diagnosis.checks().filter(|check| check.sentence.contains("not checked"));
+    let not_checked: Vec<_> = not_checked.collect();
+    assert!(not_checked.len() > 10);
+    for check in not_checked {
+        assert!(check.sentence.starts_with(&format!("{}: not checked, ", check.name)), "{}", check.sentence);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@
 use super::check::{Check, counted};
 use crate::connectwise::{self, CompaniesObserved, RecordsObserved, Tenant, TypeTable};
 use crate::domain::question::FieldType;
-use crate::umbrella::{self, AllObserved, Fleet, SampleObserved, Scopes};
+use crate::umbrella::{self, AllObserved, Fleet, IdentitiesObserved, SampleObserved, Scopes};
 
 const NAME: &str = "assumption";
 
@@ -221,6 +221,7 @@ fn customer_count(seen: &Seen) -> Reading {
         fleet.console.as_ref().and_then(|console| console.customer_count),
     );
     match counted {
+        _ if !fleet.customers_ended => not_shown("the customer list was not read to its end"),
         None => not_shown("the console does not say how many there are"),
         Some(counted) if counted == listed => A(format!("both are {listed}")),
         Some(counted) => B(format!("the console counts {counted}, the list has {listed}")),
@@ -255,7 +256,7 @@ fn active_count(seen: &Seen) -> Reading {
 
 fn identity_types(seen: &Seen) -> Reading {
     sample(seen, |sample| {
-        let (networks, others, _) = sample.identities?;
+        let IdentitiesObserved { networks, others, .. } = sample.identities?;
         Some(either(
             (networks, "of the type asked for"),
             (others, "of other types"),
@@ -280,7 +281,7 @@ fn silent(seen: &Seen) -> Reading {
 
 fn identity_rows(seen: &Seen) -> Reading {
     sample(seen, |sample| {
-        let (networks, others, _) = sample.identities?;
+        let IdentitiesObserved { networks, others, .. } = sample.identities?;
         let rows = networks + others;
         Some(if rows >= 5000 {
             A(format!("{rows} rows came"))
@@ -292,10 +293,10 @@ fn identity_rows(seen: &Seen) -> Reading {
 
 fn identity_ids(seen: &Seen) -> Reading {
     sample(seen, |sample| {
-        let (networks, others, several) = sample.identities?;
+        let IdentitiesObserved { with_one_id, with_several_ids, .. } = sample.identities?;
         Some(either(
-            (networks + others - several.min(networks + others), "names with one id"),
-            (several, "names with several ids"),
+            (with_one_id, "names with one id"),
+            (with_several_ids, "names with several ids"),
             "the organization has no network",
         ))
     })
@@ -414,7 +415,10 @@ fn shared_companies(seen: &Seen) -> Reading {
 
 fn deleted_filter(seen: &Seen) -> Reading {
     companies(seen, |companies| match companies.deleted {
-        0 => A(format!("none of {} is deleted", counted(companies.rows, "row"))),
+        0 => not_shown(&format!(
+            "none of {} is deleted: reading A, or there is no deleted company",
+            counted(companies.rows, "row")
+        )),
         deleted => B(format!("{deleted} of {} are deleted", counted(companies.rows, "row"))),
     })
 }

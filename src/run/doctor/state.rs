@@ -14,31 +14,31 @@ const LEASE: &str = "lease";
 const LAST: &str = "last-success";
 const UNSETTLED: &str = "unsettled-writes";
 const APPROVALS: &str = "approvals";
+/// What is looked at in a state that can be read.
+const REST: [&str; 4] = [LEASE, LAST, UNSETTLED, APPROVALS];
 
 /// How many runs back the last success is looked for.
 const RUNS_MAX: u32 = 400;
 
 /// Looks at the state. `run` is the id that this one would have.
 pub(super) async fn check(config: &Config, run: RunId, now: DateTime<Utc>) -> Vec<Check> {
-    let rest = [LEASE, LAST, UNSETTLED, APPROVALS];
     match state_reader(config).await {
         Ok(Some(state)) => match read(&state, config, run, now).await {
             Ok(checks) => std::iter::once(Check::pass(STATE, format!("{} can be read", place(config))))
                 .chain(checks)
                 .collect(),
-            Err(error) => vec![unusable(&error)],
+            Err(error) => unusable(&error),
         },
         Ok(None) => {
-            std::iter::once(none(config)).chain(Check::not_made(&rest, "there is no state")).collect()
+            std::iter::once(none(config)).chain(Check::not_made(&REST, "there is no state")).collect()
         }
-        Err(error) => std::iter::once(unusable(&error))
-            .chain(Check::not_made(&rest, "the state cannot be used"))
-            .collect(),
+        Err(error) => unusable(&error),
     }
 }
 
-fn unusable(error: &StateError) -> Check {
-    Check::fail(STATE, Exit::Failed, error.to_string(), error.hint())
+fn unusable(error: &StateError) -> Vec<Check> {
+    let unusable = Check::fail(STATE, Exit::Failed, error.to_string(), error.hint());
+    std::iter::once(unusable).chain(Check::not_made(&REST, "the state cannot be used")).collect()
 }
 
 /// Where it is, without the credentials of a database.
