@@ -2,6 +2,7 @@
 
 pub(super) mod apply;
 pub(super) mod approve;
+mod asking;
 pub(super) mod backfill;
 pub(super) mod bootstrap;
 pub(super) mod completions;

@@ -1,8 +1,8 @@
 //! `psasync probe-write`.
 
+use super::asking::Asking;
 use super::sync;
 use crate::cli::args::{Format, ProbeWriteArgs};
-use crate::cli::consent::{Consent, can_ask, consent};
 use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
@@ -18,28 +18,17 @@ pub(in crate::cli) async fn run(context: &Context, args: &ProbeWriteArgs) -> Res
     if args.dry_run {
         return show(&planned, args.format, Exit::Done);
     }
-    let is_asked = !args.yes && can_ask();
-    match args.format {
-        Format::Text if args.yes || is_asked => printer::result(&text::probe_plan(&planned))?,
-        Format::Json if is_asked => printer::note(&text::probe_plan(&planned)),
-        Format::Text | Format::Json => {}
-    }
-    match consent(args.yes, "Write these answers back as they are?", surroundings.stop).await {
-        Consent::Given => carry_out(&ready, planned, args.format).await,
-        Consent::Refused => {
-            printer::note("nothing was written");
-            let exit = ready.exit(Exit::Done, true);
-            match args.format {
-                Format::Text => Ok(exit),
-                Format::Json => show(&planned, Format::Json, exit),
-            }
-        }
-        Consent::Unasked => {
-            show(&planned, args.format, Exit::Usage)?;
-            let message = "nothing was written: there is no terminal to ask on";
-            let hint = "say `--yes` to write these answers back, or `--dry-run` to look only";
-            Err(Failure::new(Exit::Usage, message, hint))
-        }
+    let asking = Asking {
+        yes: args.yes,
+        format: args.format,
+        question: "Write these answers back as they are?",
+        nothing: "nothing was written",
+        deed: "write these answers back",
+    };
+    let (text, json) = (|| text::probe_plan(&planned), |exit| v1::probe_plan(&planned, exit));
+    match asking.unless_agreed(&ready, text, json).await? {
+        Some(exit) => Ok(exit),
+        None => carry_out(&ready, planned, args.format).await,
     }
 }
 

@@ -1,8 +1,8 @@
 //! `psasync undo`.
 
+use super::asking::Asking;
 use super::sync;
 use crate::cli::args::{Format, UndoArgs};
-use crate::cli::consent::{Consent, can_ask, consent};
 use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
@@ -17,29 +17,17 @@ pub(in crate::cli) async fn run(context: &Context, args: &UndoArgs) -> Result<Ex
     if args.dry_run || planned.is_empty() {
         return show(&planned, args.format, Exit::Done);
     }
-    let is_asked = !args.yes && can_ask();
-    match args.format {
-        Format::Text if args.yes || is_asked => printer::result(&text::undo_plan(&planned))?,
-        // The result is one JSON document: a person who is asked reads the plan beside it.
-        Format::Json if is_asked => printer::note(&text::undo_plan(&planned)),
-        Format::Text | Format::Json => {}
-    }
-    match consent(args.yes, "Put these answers back?", surroundings.stop).await {
-        Consent::Given => carry_out(&ready, planned, args.format).await,
-        Consent::Refused => {
-            printer::note("nothing was put back");
-            let exit = ready.exit(Exit::Done, true);
-            match args.format {
-                Format::Text => Ok(exit),
-                Format::Json => show(&planned, Format::Json, exit),
-            }
-        }
-        Consent::Unasked => {
-            show(&planned, args.format, Exit::Usage)?;
-            let message = "nothing was put back: there is no terminal to ask on";
-            let hint = "add `--yes` to put these answers back, or `--dry-run` to look only";
-            Err(Failure::new(Exit::Usage, message, hint))
-        }
+    let asking = Asking {
+        yes: args.yes,
+        format: args.format,
+        question: "Put these answers back?",
+        nothing: "nothing was put back",
+        deed: "put these answers back",
+    };
+    let (text, json) = (|| text::undo_plan(&planned), |exit| v1::undo_plan(&planned, exit));
+    match asking.unless_agreed(&ready, text, json).await? {
+        Some(exit) => Ok(exit),
+        None => carry_out(&ready, planned, args.format).await,
     }
 }
 
