@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::company::{Company, ConfigurationStatus};
 use crate::domain::ids::{CompanyId, OrgId, PsaId, RecordId, StatusId, psa_key};
-use crate::domain::mapping::Mapping;
+use crate::domain::mapping::{Mapping, MappingLine};
 use crate::domain::organization::Organization;
 use crate::domain::record::{Record, RecordOrganization};
 use crate::domain::snapshot::{Completeness, Snapshot};
@@ -132,6 +132,12 @@ type Said = BTreeMap<OrgId, BTreeMap<CompanyId, Vec<RecordId>>>;
 
 struct Recovery<'a> {
     from: Recoverable<'a>,
+    /// The lines of the mapping, by organization.
+    of_organization: BTreeMap<OrgId, Vec<&'a MappingLine>>,
+    /// The lines of the mapping, by the company's key.
+    of_company: BTreeMap<String, Vec<&'a MappingLine>>,
+    /// Umbrella's customers.
+    listed: BTreeMap<OrgId, &'a Organization>,
     companies: BTreeMap<CompanyId, (&'a Company, PsaId)>,
     /// How many companies have an identifier.
     identifiers: BTreeMap<String, usize>,
@@ -149,7 +155,17 @@ impl<'a> Recovery<'a> {
         for company in from.companies {
             *identifiers.entry(psa_key(&company.identifier)).or_default() += 1;
         }
+        let (mut of_organization, mut of_company) =
+            (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        for line in &from.mapping.lines {
+            of_organization.entry(line.external_id).or_default().push(line);
+            of_company.entry(line.psa_id.key()).or_default().push(line);
+        }
+        let listed = from.organizations.into_iter().flat_map(|list| &list.items);
         Self {
+            of_organization,
+            of_company,
+            listed: listed.map(|listed| (listed.id, listed)).collect(),
             companies: from.companies.iter().filter_map(named).collect(),
             identifiers,
             closed: from.statuses.iter().filter(|status| status.closed).map(|status| status.id).collect(),
@@ -262,11 +278,9 @@ impl<'a> Recovery<'a> {
         let (company, psa_id) = (*company, psa_id.clone());
         match self.objection(organization, &psa_id) {
             Ok(false) => {
-                let listed = self.from.organizations.map(|list| list.items.as_slice()).unwrap_or_default();
-                let listed = listed.iter().find(|listed| listed.id == organization);
                 self.recovered.lines.push(RecoveredLine {
                     organization,
-                    name: listed.map(|listed| clean(&listed.name)),
+                    name: self.listed.get(&organization).map(|listed| clean(&listed.name)),
                     psa_id,
                     company: clean(&company.name),
                     closed: records.iter().all(|record| self.closed_records.contains(record)),
@@ -280,29 +294,26 @@ impl<'a> Recovery<'a> {
 
     /// What speaks against the line; or whether the mapping has it already.
     fn objection(&self, organization: OrgId, psa_id: &PsaId) -> Result<bool, Why> {
-        let lines = &self.from.mapping.lines;
         let key = psa_id.key();
-        let mut of_organization = lines.iter().filter(|line| line.external_id == organization);
-        if let Some(other) = of_organization.find(|line| line.psa_id.key() != key) {
+        let of_organization = self.of_organization.get(&organization).map_or(&[][..], Vec::as_slice);
+        if let Some(other) = of_organization.iter().find(|line| line.psa_id.key() != key) {
             return Err(Why::MappedElsewhere(other.psa_id.clone()));
         }
-        let mut of_company = lines.iter().filter(|line| line.psa_id.key() == key);
+        let mut of_company = self.of_company.get(&key).into_iter().flatten();
         if let Some(other) = of_company.find(|line| line.external_id != organization) {
             return Err(Why::CompanyMapped(other.external_id));
         }
         if self.identifiers.get(&key).is_some_and(|companies| *companies > 1) {
             return Err(Why::IdentifierShared);
         }
-        if lines.iter().any(|line| line.external_id == organization) {
+        if !of_organization.is_empty() {
             return Ok(true);
         }
         match self.from.organizations {
-            Some(list) if !list.items.iter().any(|listed| listed.id == organization) => {
-                Err(match &list.completeness {
-                    Completeness::Complete => Why::OrganizationGone,
-                    Completeness::Partial { reason } => Why::OrganizationUnlisted(reason.clone()),
-                })
-            }
+            Some(list) if !self.listed.contains_key(&organization) => Err(match &list.completeness {
+                Completeness::Complete => Why::OrganizationGone,
+                Completeness::Partial { reason } => Why::OrganizationUnlisted(reason.clone()),
+            }),
             _ => Ok(false),
         }
     }
@@ -316,7 +327,7 @@ mod tests {
     use super::*;
     use crate::domain::answer::Stored;
     use crate::domain::field::{FieldId, FieldMap};
-    use crate::domain::mapping::{MappingLine, Source};
+    use crate::domain::mapping::Source;
 
     const OPEN: StatusId = StatusId(1);
     const CLOSED: StatusId = StatusId(2);

@@ -159,29 +159,45 @@ pub fn status(facts: &Facts<'_>) -> Status {
         waivers: facts.waivers,
     };
     let Resolution { lines, .. } = resolve(known, &request);
+    let names = Names::of(facts);
     Status {
-        lines: lines.into_iter().map(|line| line_status(line, facts)).collect(),
+        lines: lines.into_iter().map(|line| names.status(line)).collect(),
         unmapped: unmapped(facts),
         without_line: without_line(facts),
         elsewhere: elsewhere(facts),
     }
 }
 
-fn line_status(resolved: ResolvedLine, facts: &Facts<'_>) -> LineStatus {
-    let ResolvedLine { line, target, findings } = resolved;
-    let listed = facts.organizations.items.iter().find(|listed| listed.id == line.external_id);
-    let key = line.psa_id.key();
-    let mut named = facts.companies.iter().filter(|company| psa_key(&company.identifier) == key);
-    let company = match (named.next(), named.next()) {
-        (Some(company), None) => Some((company.id, clean(&company.name))),
-        _ => None,
-    };
-    LineStatus {
-        organization: listed.map(|listed| clean(&listed.name)),
-        company,
-        record: target.and_then(|target| target.record).map(|record| record.id),
-        findings,
-        line,
+/// What both sides call whom a line names.
+struct Names<'a> {
+    organizations: BTreeMap<OrgId, &'a Organization>,
+    /// By the key of the identifier.
+    companies: BTreeMap<String, Vec<&'a Company>>,
+}
+
+impl<'a> Names<'a> {
+    fn of(facts: &Facts<'a>) -> Self {
+        let mut companies: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for company in facts.companies {
+            companies.entry(psa_key(&company.identifier)).or_default().push(company);
+        }
+        let organizations = facts.organizations.items.iter().map(|listed| (listed.id, listed)).collect();
+        Self { organizations, companies }
+    }
+
+    fn status(&self, resolved: ResolvedLine) -> LineStatus {
+        let ResolvedLine { line, target, findings } = resolved;
+        let company = match self.companies.get(&line.psa_id.key()).map(Vec::as_slice) {
+            Some([company]) => Some((company.id, clean(&company.name))),
+            _ => None,
+        };
+        LineStatus {
+            organization: self.organizations.get(&line.external_id).map(|listed| clean(&listed.name)),
+            company,
+            record: target.and_then(|target| target.record).map(|record| record.id),
+            findings,
+            line,
+        }
     }
 }
 

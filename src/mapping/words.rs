@@ -60,8 +60,13 @@ impl fmt::Display for Doubt {
         match self {
             Self::CloseSecond(psa_id) => write!(f, "`{psa_id}` fits nearly as well"),
             Self::FitsOthers(others) => {
-                let others: Vec<_> = others.iter().map(ToString::to_string).collect();
-                write!(f, "it fits organization {}, too", others.join(", "))
+                let (named, rest) = others.split_at(others.len().min(3));
+                let named: Vec<_> = named.iter().map(ToString::to_string).collect();
+                write!(f, "it fits organization {}", named.join(", "))?;
+                if !rest.is_empty() {
+                    write!(f, " and {} more", rest.len())?;
+                }
+                f.write_str(", too")
             }
             Self::FitsMapped(psa_id) => write!(f, "`{psa_id}`, which is mapped already, fits as well"),
             Self::NamesDiffer => f.write_str("the names differ"),
@@ -134,5 +139,21 @@ impl fmt::Display for Whereabouts {
             Self::Moved(psa_id) => write!(f, "the record belongs to the company `{psa_id}` now"),
             Self::Gone => f.write_str("the company is deleted, or has no identifier any more"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::domain::ids::OrgId;
+
+    #[rstest]
+    #[case::one(1, "it fits organization 1, too")]
+    #[case::three(3, "it fits organization 1, 2, 3, too")]
+    #[case::many(2000, "it fits organization 1, 2, 3 and 1997 more, too")]
+    fn a_doubt_names_three_organizations_at_most(#[case] others: u64, #[case] said: &str) {
+        assert_eq!(Doubt::FitsOthers((1..=others).map(OrgId).collect()).to_string(), said);
     }
 }
