@@ -167,13 +167,13 @@ impl MappingFile {
         let bytes = appended(replaced(&self.bytes, &filled), &parsed, &new);
         let read = parse_lines(&self.path, &bytes)?.mapping;
         let added: BTreeMap<_, _> =
-            lines.iter().filter_map(|line| Some((line.organization, line.psa_id.as_ref()?))).collect();
+            lines.iter().filter_map(|line| Some((line.organization, line.psa_id.as_ref()?.key()))).collect();
         let (read_new, read_old): (Vec<_>, Vec<_>) =
-            read.lines.into_iter().partition(|line| added.contains_key(&line.external_id));
-        let is_as_meant = read_old == self.mapping.lines
+            read.lines.iter().partition(|line| added.contains_key(&line.external_id));
+        let is_as_meant = read_old.into_iter().eq(&self.mapping.lines)
             && read_new.len() == added.len()
-            && read_new.iter().all(|line| *added[&line.external_id] == line.psa_id);
-        self.take(bytes, is_as_meant)
+            && read_new.iter().all(|line| added[&line.external_id] == line.psa_id.key());
+        self.take(bytes, read, is_as_meant)
     }
 
     /// Gives the line of organization `old` to `new`. Nothing is written yet.
@@ -191,12 +191,13 @@ impl MappingFile {
             .map(|field| (field.organization_at, written(&new.to_string(), parsed.separator)))
             .collect();
         let bytes = replaced(&self.bytes, &fields);
-        let mut read = parse_lines(&self.path, &bytes)?.mapping;
-        for line in read.lines.iter_mut().filter(|line| line.external_id == new) {
-            line.external_id = old;
+        let read = parse_lines(&self.path, &bytes)?.mapping;
+        let mut meant = self.mapping.clone();
+        for line in meant.lines.iter_mut().filter(|line| line.external_id == old) {
+            line.external_id = new;
         }
-        let is_as_meant = read == self.mapping;
-        self.take(bytes, is_as_meant)
+        let is_as_meant = read == meant;
+        self.take(bytes, read, is_as_meant)
     }
 
     /// Writes what was changed, unless somebody else did meanwhile. Where nothing was changed, nothing is written.
@@ -235,12 +236,11 @@ impl MappingFile {
         Ok(())
     }
 
-    fn take(&mut self, bytes: Vec<u8>, is_as_meant: bool) -> Result<(), EditError> {
+    fn take(&mut self, bytes: Vec<u8>, mapping: Mapping, is_as_meant: bool) -> Result<(), EditError> {
         if !is_as_meant {
             return Err(EditError::NotAsMeant(self.path.clone()));
         }
-        self.mapping = parse_lines(&self.path, &bytes)?.mapping;
-        self.bytes = bytes;
+        (self.bytes, self.mapping) = (bytes, mapping);
         Ok(())
     }
 }

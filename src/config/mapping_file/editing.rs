@@ -79,6 +79,12 @@ fn a_line_is_given_to_another_organization_and_every_other_byte_stays(
 }
 
 #[test]
+fn an_identifier_is_written_as_it_is_seen() {
+    let after = edited("org_id,psa_id\n", |file| file.add_all(&[line(1, "ACME\u{200b}"), line(2, "A  B")]));
+    assert_eq!(after, "org_id,psa_id\n1,ACME\n2,A B\n");
+}
+
+#[test]
 fn a_file_that_is_not_there_is_made() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("companies.csv");

@@ -16,6 +16,7 @@ use crate::config::nearest::nearest;
 use crate::config::problem::{Fault, Place, Problems, shown};
 use crate::domain::ids::{OrgId, PsaId};
 use crate::domain::mapping::Mapping;
+use crate::domain::text::collapsed;
 
 /// Columns as they are named on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct ImportColumns {
 }
 
 /// What a file has for the mapping.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     /// What each column that was used is called: the mapping's name for it, and the file's.
     pub columns: Vec<(&'static str, String)>,
@@ -39,6 +40,8 @@ pub struct Imported {
     pub lines: Vec<NewLine>,
     /// How many lines the mapping has already.
     pub known: usize,
+    /// How many lines say again what an earlier one says.
+    pub repeated: usize,
     /// How many lines name no company.
     pub without_company: usize,
 }
@@ -151,7 +154,7 @@ impl Import {
             self.problems = parser.problems;
             rows
         };
-        let mut imported = Imported { columns: Vec::new(), lines: Vec::new(), known: 0, without_company: 0 };
+        let mut imported = Imported::default();
         match rows.split_first() {
             Some((Row { number, fields: Some(header), .. }, rows)) => {
                 if let Some(places) = self.places(*number, header, columns) {
@@ -199,7 +202,8 @@ impl Import {
         mapping: &MappingFile,
         imported: &mut Imported,
     ) {
-        let mut taken = Taken::of(mapping.mapping());
+        let known = Taken::of(mapping.mapping());
+        let mut taken = known.clone();
         for row in rows {
             let Some(fields) = &row.fields else { continue };
             if fields.len() != columns {
@@ -212,11 +216,8 @@ impl Import {
             }
             match line(fields, places) {
                 Ok(None) => imported.without_company += 1,
-                Ok(Some((psa_id, line))) if taken.has(line.organization, &psa_id) => {
-                    imported.known += usize::from(
-                        mapping.mapping().lines.iter().any(|known| known.external_id == line.organization),
-                    );
-                }
+                Ok(Some((psa_id, line))) if known.has(line.organization, &psa_id) => imported.known += 1,
+                Ok(Some((psa_id, line))) if taken.has(line.organization, &psa_id) => imported.repeated += 1,
                 Ok(Some((psa_id, line))) => match taken.take(line.organization, psa_id) {
                     Ok(()) => imported.lines.push(line),
                     Err(contradiction) => self.report(
@@ -232,6 +233,7 @@ impl Import {
 }
 
 /// Which organizations and companies have a line.
+#[derive(Clone)]
 struct Taken {
     companies: BTreeMap<OrgId, PsaId>,
     organizations: BTreeMap<String, OrgId>,
@@ -270,7 +272,8 @@ fn line(fields: &[String], places: &Places) -> Result<Option<(PsaId, NewLine)>, 
     let field = |role: usize| places[role].and_then(|at| fields.get(at)).map_or("", |field| field.trim());
     let text = |role: usize| Some(field(role).to_owned()).filter(|text| !text.is_empty());
     let faulty = |role: usize| move |fault: Fault| fault.about(ROLES[role].name);
-    match (org_id(field(0)).map_err(faulty(0)), psa_id(field(1)).map_err(faulty(1))) {
+    let psa_id = psa_id(field(1)).map(|psa_id| PsaId::new(&collapsed(psa_id?.as_str())));
+    match (org_id(field(0)).map_err(faulty(0)), psa_id.map_err(faulty(1))) {
         (Ok(organization), Ok(Some(psa_id))) => Ok(Some((
             psa_id.clone(),
             NewLine { name: text(2), package: text(3), ..NewLine::new(organization, Some(psa_id)) },
@@ -328,4 +331,41 @@ fn usual(header: &[String], role: &Role) -> Result<Option<usize>, Fault> {
 
 fn listed(header: &[String]) -> String {
     header.iter().map(|column| shown(column.trim())).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// What an export gives to a mapping that has `1,OLD`, and the mapping's pairs afterwards.
+    fn imported(export: &str) -> (Imported, Vec<(u64, String)>) {
+        let folder = TempDir::new().unwrap();
+        let [mapping, path] = ["companies.csv", "export.csv"].map(|name| folder.path().join(name));
+        fs::write(&mapping, "org_id,psa_id\n1,OLD\n").unwrap();
+        fs::write(&path, export).unwrap();
+        let mut file = MappingFile::open(&mapping).unwrap();
+        let imported = import(&path, &ImportColumns::default(), &mut file).unwrap();
+        let lines = file.mapping().lines.iter();
+        let pairs = lines.map(|line| (line.external_id.0, line.psa_id.to_string())).collect();
+        (imported, pairs)
+    }
+
+    #[test]
+    fn what_nobody_can_see_in_an_identifier_stops_no_import() {
+        let (_, pairs) = imported("org_id,psa_id\n2,ACME\u{200b}\n3,A  B\n4,C\u{a0}D\n");
+        let pairs: Vec<_> =
+            pairs.iter().map(|(organization, psa_id)| (*organization, psa_id.as_str())).collect();
+        assert_eq!(pairs, [(1, "OLD"), (2, "ACME"), (3, "A B"), (4, "C D")]);
+    }
+
+    #[test]
+    fn every_row_is_counted_once() {
+        let (Imported { lines, known, repeated, without_company, .. }, _) =
+            imported("org_id,psa_id\n1,old\n1,OLD\n2,A\n2,a\n2,A \n3,\n");
+        assert_eq!((lines.len(), known, repeated, without_company), (1, 2, 2, 1));
+    }
 }

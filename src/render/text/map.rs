@@ -212,9 +212,10 @@ pub fn map_import(imported: &Imported, file: &MapFile, is_dry_run: bool) -> Stri
     line(&mut out, "");
     let _ = writeln!(
         out,
-        "{} + {} that the mapping has already + {} without a company",
+        "{} + {} that the mapping has already + {} repeated + {} without a company",
         number_of(imported.lines.len(), "new line"),
         imported.known,
+        imported.repeated,
         imported.without_company
     );
     if is_dry_run {

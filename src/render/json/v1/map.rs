@@ -165,6 +165,7 @@ struct ImportRows<'a> {
     columns: std::collections::BTreeMap<&'static str, &'a str>,
     lines: Vec<NewRow<'a>>,
     known: usize,
+    repeated: usize,
     without_company: usize,
 }
 
@@ -308,6 +309,7 @@ pub fn map_import(imported: &Imported, file: &MapFile, dry_run: bool, exit: Exit
         columns: imported.columns.iter().map(|(ours, theirs)| (*ours, theirs.as_str())).collect(),
         lines: imported.lines.iter().map(new_row).collect(),
         known: imported.known,
+        repeated: imported.repeated,
         without_company: imported.without_company,
     };
     to_text(&document("map-import", file, content, exit))
