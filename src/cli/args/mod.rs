@@ -400,4 +400,17 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    #[test]
+    fn a_comparison_takes_the_same_scope_as_a_plan() {
+        let said = |command: &str, at: &str| {
+            let rule = Rule::ALL[0].name();
+            let line = ["psasync", command, "--scheduled-for", at, "--company", "ACME", "--approve", rule];
+            Cli::try_parse_from(line).map(drop).map_err(|error| error.to_string())
+        };
+        for command in ["plan", "shadow"] {
+            assert_eq!(said(command, "2026-12-01T00:00:00Z"), Ok(()));
+            assert!(said(command, "today").unwrap_err().contains("expected an instant"), "{command}");
+        }
+    }
 }
