@@ -1,4 +1,4 @@
-//! Adds lines to a mapping file and changes some, and keeps every byte of what is there: it is a person's file.
+//! Adds lines to a mapping file and changes some, and keeps every other byte of what is there: it is a person's file.
 //!
 //! Separator, order of columns, line breaks, quotes, byte order mark and mode stay what they are. A file that is not there yet is made.
 //!
@@ -8,7 +8,7 @@
 //! * A file that somebody changed since it was read is left alone.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -85,6 +85,9 @@ pub enum EditError {
     /// What would be written says something else.
     #[error("{} would not say what was meant after the change", .0.display())]
     NotAsMeant(PathBuf),
+    /// Another process has it locked.
+    #[error("somebody else is editing {}", .0.display())]
+    Busy(PathBuf),
     /// Somebody changed it since it was read.
     #[error("{} was changed by somebody else meanwhile", .0.display())]
     Changed(PathBuf),
@@ -176,7 +179,7 @@ impl MappingFile {
         self.take(bytes, read, is_as_meant)
     }
 
-    /// Gives the line of organization `old` to `new`. Nothing is written yet.
+    /// Gives the line of organization `old` to `new`, and drops a line of `new` without a company. Nothing is written yet.
     ///
     /// # Errors
     /// Where no line has the one or a line has the other, or the result would not be what was meant.
@@ -186,11 +189,16 @@ impl MappingFile {
         }
         self.check_all_free(&[NewLine::new(new, None)])?;
         let parsed = parse_lines(&self.path, &self.bytes)?;
-        let fields: Vec<_> = named_fields(&parsed, &self.bytes)
-            .filter(|field| field.organization == old && !field.psa_id.is_empty())
-            .map(|field| (field.organization_at, written(&new.to_string(), parsed.separator)))
+        let changes: Vec<_> = named_fields(&parsed, &self.bytes)
+            .filter_map(|field| match (field.organization, field.psa_id.is_empty()) {
+                (organization, false) if organization == old => {
+                    Some((field.organization_at, written(&new.to_string(), parsed.separator)))
+                }
+                (organization, true) if organization == new => Some((field.line, String::new())),
+                _ => None,
+            })
             .collect();
-        let bytes = replaced(&self.bytes, &fields);
+        let bytes = replaced(&self.bytes, &changes);
         let read = parse_lines(&self.path, &bytes)?.mapping;
         let mut meant = self.mapping.clone();
         for line in meant.lines.iter_mut().filter(|line| line.external_id == old) {
@@ -200,6 +208,17 @@ impl MappingFile {
         self.take(bytes, read, is_as_meant)
     }
 
+    /// Looks whether [`save`](Self::save) could write a change by now.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check(&self) -> Result<(), EditError> {
+        match &self.on_disk {
+            Some(on_disk) => Replacement::of(&self.path, on_disk).map(drop),
+            None => new_file(folder(&self.path)).map(drop).map_err(|error| unwritable(&self.path, &error)),
+        }
+    }
+
     /// Writes what was changed, unless somebody else did meanwhile. Where nothing was changed, nothing is written.
     ///
     /// # Errors
@@ -207,7 +226,7 @@ impl MappingFile {
     pub fn save(&mut self) -> Result<(), EditError> {
         if self.on_disk.as_deref().unwrap_or_default() != self.bytes {
             match &self.on_disk {
-                Some(on_disk) => replace(&self.path, on_disk, &self.bytes)?,
+                Some(on_disk) => Replacement::of(&self.path, on_disk)?.write(&self.bytes)?,
                 None => create(&self.path, &self.bytes)?,
             }
             self.on_disk = Some(self.bytes.clone());
@@ -247,6 +266,8 @@ impl MappingFile {
 
 /// A line of an organization, by where its fields are in the file.
 struct NamedField {
+    /// The whole line, with its line break.
+    line: Range<usize>,
     organization: OrgId,
     organization_at: Range<usize>,
     psa_id_at: Range<usize>,
@@ -264,6 +285,7 @@ fn named_fields(parsed: &Parsed, bytes: &[u8]) -> impl Iterator<Item = NamedFiel
             spans.get(column).map(|span| row.bytes.start + span.start..row.bytes.start + span.end)
         };
         Some(NamedField {
+            line: row.bytes.start..row.bytes.end + break_len(&bytes[row.bytes.end..]),
             organization: super::org_id(fields.get(org_id)?.trim()).ok()?,
             organization_at: span(org_id)?,
             psa_id_at: span(psa_id)?,
@@ -330,6 +352,11 @@ fn written(text: &str, separator: u8) -> String {
     }
 }
 
+/// How long the line break is that `rest` begins with; 0 at the end of the file.
+fn break_len(rest: &[u8]) -> usize {
+    if rest.starts_with(b"\r\n") { 2 } else { rest.len().min(1) }
+}
+
 /// How the file's lines end: as the first of them does.
 fn line_break(bytes: &[u8]) -> &'static str {
     match bytes.iter().position(|byte| b"\r\n".contains(byte)) {
@@ -339,39 +366,55 @@ fn line_break(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// Replaces the file, or what it is a link to, if it still says `old`.
-///
-/// Two that edit at once wait for each other at the old file; the second then finds it changed.
-fn replace(path: &Path, old: &[u8], new: &[u8]) -> Result<(), EditError> {
-    let unwritable = |error: io::Error| unwritable(path, &error);
-    let target = fs::canonicalize(path).map_err(unwritable)?;
-    let file = File::open(&target).map_err(unwritable)?;
-    file.lock().map_err(unwritable)?;
-    let metadata = file.metadata().map_err(unwritable)?;
-    if metadata.permissions().readonly() {
-        return Err(unwritable(io::ErrorKind::PermissionDenied.into()));
+/// A file that is to take the place of another, or of what that is a link to.
+struct Replacement<'a> {
+    path: &'a Path,
+    target: PathBuf,
+    /// Locked: of two that edit at once, the second is told so, or finds it changed.
+    old: File,
+    next: tempfile::NamedTempFile,
+}
+
+impl<'a> Replacement<'a> {
+    /// Takes the place of the file at `path` if that still says `expected`, and may be written.
+    fn of(path: &'a Path, expected: &[u8]) -> Result<Self, EditError> {
+        let unwritable = |error: io::Error| unwritable(path, &error);
+        let target = fs::canonicalize(path).map_err(unwritable)?;
+        // A file on a network share is locked only by those who may write it.
+        let old = File::options().read(true).write(true).open(&target).map_err(unwritable)?;
+        old.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => EditError::Busy(path.to_owned()),
+            TryLockError::Error(error) => unwritable(error),
+        })?;
+        if old.metadata().map_err(unwritable)?.permissions().readonly() {
+            return Err(unwritable(io::ErrorKind::PermissionDenied.into()));
+        }
+        if fs::read(&target).ok().as_deref() != Some(expected) {
+            return Err(EditError::Changed(path.to_owned()));
+        }
+        let next = tempfile::NamedTempFile::new_in(folder(&target)).map_err(unwritable)?;
+        Ok(Self { path, target, old, next })
     }
-    if fs::read(&target).ok().as_deref() != Some(old) {
-        return Err(EditError::Changed(path.to_owned()));
+
+    fn write(self, bytes: &[u8]) -> Result<(), EditError> {
+        let Self { path, target, old, mut next } = self;
+        let write = || {
+            let metadata = old.metadata()?;
+            next.write_all(bytes)?;
+            files::keep_owner(next.as_file(), &metadata)?;
+            next.as_file().set_permissions(metadata.permissions())?;
+            next.as_file().sync_all()?;
+            next.persist(&target)?;
+            Ok(())
+        };
+        write().map_err(|error: io::Error| unwritable(path, &error))
     }
-    let folder = target.parent().unwrap_or(Path::new("."));
-    let replace = || {
-        let mut next = tempfile::NamedTempFile::new_in(folder)?;
-        next.write_all(new)?;
-        files::keep_owner(next.as_file(), &metadata)?;
-        next.as_file().set_permissions(metadata.permissions())?;
-        next.as_file().sync_all()?;
-        next.persist(&target)?;
-        Ok(())
-    };
-    replace().map_err(unwritable)
 }
 
 /// Makes a file that is not there.
 fn create(path: &Path, bytes: &[u8]) -> Result<(), EditError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let create = || {
-        let mut file = new_file(folder)?;
+        let mut file = new_file(folder(path))?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist_noclobber(path).map_err(|error| error.error)?;
@@ -395,6 +438,10 @@ fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 #[cfg(not(unix))]
 fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     tempfile::NamedTempFile::new_in(folder)
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> EditError {

@@ -70,6 +70,8 @@ fn a_line_is_added_and_every_other_byte_stays(#[case] before: &str, #[case] afte
 #[case::plain("org_id,psa_id\n1,A\n2,B", "org_id,psa_id\n9,A\n2,B")]
 #[case::quoted("psa_id;note;org_id\r\nA;\"1\n1\";\" 1 \"\r\n", "psa_id;note;org_id\r\nA;\"1\n1\";9\r\n")]
 #[case::twice_and_open("org_id,psa_id\n1,A\n1,\n1,A\n", "org_id,psa_id\n9,A\n1,\n9,A\n")]
+#[case::new_is_open("org_id,psa_id\n9,\n1,A\n2,B\n", "org_id,psa_id\n9,A\n2,B\n")]
+#[case::new_is_open_at_the_end("org_id,psa_id,name\r\n1,A,x\r\n9,,\"y\"", "org_id,psa_id,name\r\n9,A,x\r\n")]
 #[case::with_its_state("org_id,psa_id,state\n1,A,paused\n", "org_id,psa_id,state\n9,A,paused\n")]
 fn a_line_is_given_to_another_organization_and_every_other_byte_stays(
     #[case] before: &str,
@@ -120,6 +122,30 @@ fn a_file_that_somebody_changed_since_is_left_alone(#[case] meanwhile: Option<&s
     }
     assert!(file.save().is_err());
     assert_eq!(fs::read_to_string(&path).ok().as_deref(), meanwhile);
+}
+
+#[test]
+fn a_file_that_somebody_is_editing_is_left_alone() {
+    let (_folder, path) = folder("org_id,psa_id\n1,A\n");
+    let mut file = MappingFile::open(&path).unwrap();
+    file.add(&line(2, "B")).unwrap();
+    let theirs = fs::File::open(&path).unwrap();
+    theirs.lock().unwrap();
+    assert!(matches!(file.check(), Err(EditError::Busy(_))));
+    assert!(matches!(file.save(), Err(EditError::Busy(_))));
+    theirs.unlock().unwrap();
+    file.save().unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "org_id,psa_id\n1,A\n2,B\n");
+}
+
+#[test]
+fn whether_a_file_can_be_saved_is_known_before() {
+    let (_folder, path) = folder("org_id,psa_id\n1,A\n");
+    let file = MappingFile::open(&path).unwrap();
+    file.check().unwrap();
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    fs::write(&path, "org_id,psa_id\n1,C\n").unwrap();
+    assert!(matches!(file.check(), Err(EditError::Changed(_))));
 }
 
 #[test]

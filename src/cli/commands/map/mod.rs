@@ -45,7 +45,7 @@ fn refused(error: EditError) -> Failure {
             (Exit::Usage, "`psasync map status` shows the mapping from both sides")
         }
         EditError::NotAsMeant(_) => (Exit::Failed, "edit the file by hand, and report this"),
-        EditError::Changed(_) => (Exit::Failed, "run the command again"),
+        EditError::Busy(_) | EditError::Changed(_) => (Exit::Failed, "run the command again"),
         EditError::Unwritable { .. } => {
             (Exit::Failed, "give the user that runs psasync the right to write the file and its folder")
         }
