@@ -11,17 +11,26 @@ use chrono::{DateTime, Utc};
 use super::{Action, Destination, FieldChange, LinePlan, NewRecords, Plan, RollCall};
 use crate::domain::answer::Answer;
 use crate::domain::field::FieldId;
+use crate::domain::finding::Finding;
 use crate::domain::ids::OrgId;
 use crate::domain::mapping::MappingLine;
 use crate::domain::record::{Record, device_identifier};
 use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
 
-/// Plans that `record`, which is that of `line`'s organization, names `to` from then on.
-pub fn hand_over(scheduled: DateTime<Utc>, line: &MappingLine, to: OrgId, record: &Record) -> Plan {
+/// Plans that `record`, which is that of `line`'s organization, names `to` from then on. `findings` is what was found with it.
+///
+/// What the line accepts night after night does not hold for this write: nobody else makes up for one that fails.
+pub fn hand_over(
+    scheduled: DateTime<Utc>,
+    line: &MappingLine,
+    to: OrgId,
+    record: &Record,
+    findings: Vec<Finding>,
+) -> Plan {
     let former = device_identifier(line.external_id);
     let line = LinePlan {
-        line: MappingLine { external_id: to, ..line.clone() },
+        line: MappingLine { external_id: to, accept: Vec::new(), ..line.clone() },
         action: Action::Update(record.id),
         destination: Some(Destination {
             company_id: record.company_id,
@@ -34,7 +43,7 @@ pub fn hand_over(scheduled: DateTime<Utc>, line: &MappingLine, to: OrgId, record
             old: record.answers[FieldId::OrganizationId].clone(),
             new: Answer::Text(to.to_string()),
         }],
-        findings: Vec::new(),
+        findings,
         falls: Vec::new(),
     };
     Plan {

@@ -93,7 +93,7 @@ pub struct Destination {
     pub company_id: CompanyId,
     /// What the 16 fields said when the plan was made; all empty for a record that does not exist.
     pub expected: FieldMap<Stored>,
-    /// Whether the record's `deviceIdentifier` is empty and gets ours.
+    /// Whether the record's `deviceIdentifier` gets ours: it is empty, or, in a hand-over, ours of the former organization.
     pub sets_device_identifier: bool,
     /// What the "Last Month" fields cover.
     pub window: Option<Window>,

@@ -87,6 +87,8 @@ pub enum RunError {
     /// A record must not be handed over so.
     #[error("nothing was handed over: {why}")]
     MoveRefused {
+        /// How the command ends.
+        exit: Exit,
         /// What speaks against it.
         why: String,
         /// What to do about it.
@@ -118,8 +120,8 @@ impl RunError {
             | Self::NothingWritten
             | Self::RunAmbiguous { .. }
             | Self::NotInRun { .. }
-            | Self::MoveRefused { .. }
             | Self::CompanyUnknown { .. } => Exit::Usage,
+            Self::MoveRefused { exit, .. } => *exit,
             Self::NothingToProbe { .. } => Exit::Degraded,
             Self::PlanRefused(_) => Exit::Refused,
             Self::Stopped => Exit::Interrupted,

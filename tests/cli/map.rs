@@ -159,11 +159,11 @@ fn a_record_and_its_line_are_handed_over_together() {
     let only: Vec<_> = whole.lines().filter(|line| !line.starts_with(&new)).collect();
     fs::write(services.mapping(), format!("{}\n", only.join("\n"))).unwrap();
     let refused = services.command(&["map", "move", &old, &new, "--yes", "--still-there"]).output().unwrap();
-    assert_eq!(refused.status.code(), Some(64), "a record names the new organization already");
+    assert_eq!(refused.status.code(), Some(3), "a record names the new organization already");
     assert!(text(&refused.stderr).contains("already"), "{}", text(&refused.stderr));
 
     let services = Simulated::start(&["--fleet", "2:2"]);
-    fs::write(services.mapping(), format!("org_id;psa_id\r\n{old};{psa_id}")).unwrap();
+    fs::write(services.mapping(), format!("org_id;psa_id\r\n{new};\r\n{old};{psa_id}")).unwrap();
     let command = ["map", "move", &old, &new];
     let output = services.command(&command).stdin(Stdio::null()).output().unwrap();
     assert!(text(&output.stderr).contains("--still-there"), "{}", text(&output.stderr));
@@ -177,6 +177,14 @@ fn a_record_and_its_line_are_handed_over_together() {
         (&dry["mapping"]["changed"], &dry["companies"][0]["action"]),
         (&true.into(), &"update".into())
     );
+    let somebody = fs::File::open(services.mapping()).unwrap();
+    somebody.lock().unwrap();
+    let output = services.command(&[&command[..], &["--yes"]].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("somebody else is editing"), "{}", text(&output.stderr));
+    drop(somebody);
+    let dry = services.json(&[&command[..], &["--dry-run"]].concat(), 0);
+    assert_eq!(dry["companies"][0]["action"], "update", "the record was not written either");
     let done = services.json(&[&command[..], &["--yes"]].concat(), 0);
     assert_eq!(
         (&done["mapping"]["changed"], &done["companies"][0]["bucket"]),

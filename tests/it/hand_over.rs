@@ -1,8 +1,13 @@
 //! A record that goes over to an organization which was provisioned anew.
 
+use psasync::config::mapping_file::EditError;
+use psasync::domain::field::FieldId;
 use psasync::domain::finding::Reason;
 use psasync::domain::ids::OrgId;
-use psasync::run::{Exit, Move, MovedRecord, PlannedMove, Report, RunError, carry_out_move, plan_move};
+use psasync::render::text;
+use psasync::run::{
+    Exit, MapFile, Move, MoveOutcome, MovedRecord, PlannedMove, Report, RunError, carry_out_move, plan_move,
+};
 use rstest::rstest;
 use serde_json::json;
 use simulator::World;
@@ -10,7 +15,6 @@ use simulator::world::{MappingLine, Organization};
 
 use crate::customers::{all_settled, record};
 use crate::simulated::{Night, Told as _};
-use psasync::domain::field::FieldId;
 
 const PARTIES: Move = Move { from: OrgId(101), to: OrgId(201), still_there: false };
 
@@ -28,10 +32,20 @@ async fn try_plan(night: &Night, parties: Move) -> Result<PlannedMove, RunError>
     plan_move(&run.services.umbrella, &run.services.reader, &run.surroundings(), parties).await
 }
 
+/// Carries out what was planned; `remap` is what becomes of the mapping.
+async fn carry_out(
+    night: &Night,
+    planned: PlannedMove,
+    remap: impl FnOnce() -> Result<(), EditError>,
+) -> Result<MoveOutcome, RunError> {
+    let run = night.run();
+    carry_out_move(&run.services, &run.surroundings(), planned, remap).await
+}
+
+/// Hands the record over, and leaves the mapping to the test.
 async fn hand_over(night: &Night) -> Option<Report> {
     let planned = try_plan(night, PARTIES).await.unwrap();
-    let run = night.run();
-    carry_out_move(&run.services, &run.surroundings(), planned).await.unwrap()
+    carry_out(night, planned, || Ok(())).await.unwrap().report
 }
 
 /// What the command does to the mapping once the record is written.
@@ -115,9 +129,28 @@ async fn a_mapping_that_was_edited_first_is_as_good() {
 async fn without_a_record_only_the_mapping_changes() {
     let mut world = provisioned_anew();
     world.connectwise.records.remove(0);
-    let night = Night::of(world);
-    let planned = try_plan(&night, PARTIES).await.unwrap();
+    let night = Night::of(world).remembering();
+    let plan = async || try_plan(&night, PARTIES).await.unwrap();
+    let planned = plan().await;
     assert!(planned.changes_mapping && matches!(planned.record, MovedRecord::None));
+    let lease = night.take_lease().await;
+    let held = carry_out(&night, planned, || panic!("another run has the lease")).await.unwrap_err();
+    assert_eq!(held.exit(), Exit::Leased);
+    lease.release().await.unwrap();
+    let outcome = carry_out(&night, plan().await, || Ok(())).await.unwrap();
+    assert!(outcome.mapping_changed && outcome.report.is_none());
+    assert_eq!(night.past_runs().await[0].row.command, "map move");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mapping_that_cannot_be_saved_is_told_and_kept_in_the_history() {
+    let night = Night::of(provisioned_anew()).remembering();
+    let planned = try_plan(&night, PARTIES).await.unwrap();
+    let outcome = carry_out(&night, planned, || Err(EditError::Busy("companies.csv".into()))).await.unwrap();
+    assert!(!outcome.mapping_changed && outcome.mapping_error.is_some());
+    assert_eq!(night.answer("ACME", "Organization Id"), json!("201"));
+    let problem = night.past_runs().await[0].row.problem.clone();
+    assert_eq!(problem.as_deref(), Some("somebody else is editing companies.csv"));
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -126,23 +159,28 @@ enum Trouble {
     NewUnknown,
     NewMapped,
     OldUnmapped,
+    Paused,
+    Ended,
     NewHasRecord,
     ListPartial,
     Duplicates,
 }
 
 #[rstest]
-#[case::still_there(Trouble::StillThere, "still among Umbrella's customers")]
-#[case::new_unknown(Trouble::NewUnknown, "201 is not among Umbrella's customers")]
-#[case::new_mapped(Trouble::NewMapped, "201 is mapped to `GAMMA` already")]
-#[case::old_unmapped(Trouble::OldUnmapped, "no line for organization 101")]
-#[case::new_has_record(Trouble::NewHasRecord, "record 9 names organization 201 already")]
-#[case::list_partial(Trouble::ListPartial, "may still be there")]
-#[case::duplicates(Trouble::Duplicates, "could each be the one of organization 101")]
+#[case::still_there(Trouble::StillThere, "still among Umbrella's customers", Exit::Degraded)]
+#[case::new_unknown(Trouble::NewUnknown, "201 is not among Umbrella's customers", Exit::Degraded)]
+#[case::new_mapped(Trouble::NewMapped, "201 is mapped to `GAMMA` already", Exit::Usage)]
+#[case::old_unmapped(Trouble::OldUnmapped, "no line for organization 101", Exit::Usage)]
+#[case::paused(Trouble::Paused, "the line of `ACME` is paused", Exit::Usage)]
+#[case::ended(Trouble::Ended, "the line of `ACME` is ended", Exit::Usage)]
+#[case::new_has_record(Trouble::NewHasRecord, "record 9 names organization 201 already", Exit::Degraded)]
+#[case::list_partial(Trouble::ListPartial, "may still be there", Exit::Failed)]
+#[case::duplicates(Trouble::Duplicates, "could each be the one of organization 101", Exit::Degraded)]
 #[tokio::test(start_paused = true)]
 async fn a_hand_over_that_is_in_doubt_is_refused_and_nothing_is_written(
     #[case] trouble: Trouble,
     #[case] said: &str,
+    #[case] exit: Exit,
 ) {
     let mut world = provisioned_anew();
     let organization = world.umbrella.organizations[0].clone();
@@ -155,6 +193,8 @@ async fn a_hand_over_that_is_in_doubt_is_refused_and_nothing_is_written(
         Trouble::OldUnmapped => {
             world.mapping.remove(0);
         }
+        Trouble::Paused => world.mapping[0].state = "paused".into(),
+        Trouble::Ended => world.mapping[0].state = "ended".into(),
         Trouble::NewHasRecord => {
             world.connectwise.records.push(record(9, 12, &[(FieldId::OrganizationId, json!("201"))]));
         }
@@ -166,7 +206,7 @@ async fn a_hand_over_that_is_in_doubt_is_refused_and_nothing_is_written(
     let night = Night::of(world);
     let refused = try_plan(&night, PARTIES).await.unwrap_err();
     assert!(refused.to_string().contains(said), "{refused}");
-    assert_eq!(refused.exit(), Exit::Usage);
+    assert_eq!(refused.exit(), exit);
     assert!(!refused.hint().is_empty());
 }
 
@@ -190,13 +230,46 @@ async fn undo_does_not_hand_a_record_back_by_half() {
     assert!(left.why.contains("psasync map move 201 101"), "{}", left.why);
 }
 
+#[rstest]
+#[case::nothing_accepted("")]
+#[case::accepted_every_night("changed-meanwhile write-refused write-not-verified")]
 #[tokio::test(start_paused = true)]
-async fn a_record_that_changed_meanwhile_is_not_handed_over() {
-    let night = Night::of(provisioned_anew());
+async fn a_record_that_changed_meanwhile_is_not_handed_over_and_keeps_its_line(#[case] accept: &str) {
+    let mut world = provisioned_anew();
+    world.mapping[0].accept = accept.into();
+    let night = Night::of(world);
     let planned = try_plan(&night, PARTIES).await.unwrap();
     night.edit("ACME", "Seats", json!(99));
-    let run = night.run();
-    let report = carry_out_move(&run.services, &run.surroundings(), planned).await.unwrap().unwrap();
-    assert_eq!(report.reasons("ACME"), [Reason::ChangedMeanwhile]);
+    let outcome = carry_out(&night, planned, || panic!("the record was not written")).await.unwrap();
+    let report = outcome.report.unwrap();
+    assert_eq!((report.exit(), report.reasons("ACME")), (Exit::Degraded, vec![Reason::ChangedMeanwhile]));
+    assert!(!outcome.mapping_changed);
     assert_eq!(night.answer("ACME", "Organization Id"), json!("101"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_found_with_the_record_is_told_and_hinders_nothing() {
+    let mut world = provisioned_anew();
+    world.connectwise.records.push(record(9, 11, &[]));
+    let night = Night::of(world);
+    let planned = try_plan(&night, PARTIES).await.unwrap();
+    let findings: Vec<_> = planned.plan().unwrap().lines[0].findings.iter().map(|one| one.reason).collect();
+    assert_eq!(findings, [Reason::ExtraRecords]);
+    assert!(text::map_move_plan(&planned, &no_file()).contains("extra-records"));
+    let outcome = carry_out(&night, planned, || Ok(())).await.unwrap();
+    assert!(outcome.mapping_changed && outcome.report.unwrap().lines[0].written.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_customer_list_a_person_is_told_that_nobody_checked() {
+    let night = Night::of(provisioned_anew()).set("umbrella.customers", "mapping");
+    let planned = try_plan(&night, PARTIES).await.unwrap();
+    let said = text::map_move_plan(&planned, &no_file());
+    assert!(said.contains("nobody can say whether organization 201 exists"), "{said}");
+    let checked = try_plan(&Night::of(provisioned_anew()), PARTIES).await.unwrap();
+    assert!(!text::map_move_plan(&checked, &no_file()).contains("nobody can say"));
+}
+
+fn no_file() -> MapFile {
+    MapFile { path: "companies.csv".into(), exists: true, lines: 2, added: None }
 }

@@ -243,15 +243,32 @@ fn map_added(out: &mut String, file: &MapFile, added: &[NewLine]) {
 /// What a hand-over would change.
 #[must_use]
 pub fn map_move_plan(planned: &PlannedMove, file: &MapFile) -> String {
-    let PlannedMove { parties: Move { from, to, .. }, psa_id, record, changes_mapping, .. } = planned;
+    let PlannedMove {
+        parties: Move { from, to, .. },
+        psa_id,
+        record,
+        changes_mapping,
+        has_customer_list,
+        ..
+    } = planned;
     let mut out = String::new();
     heading(&mut out, &format!("Plan to hand {psa_id} over from organization {from} to {to}"));
     match record {
-        MovedRecord::Written(plan) => plan.lines.iter().for_each(|line| change(&mut out, line)),
+        MovedRecord::Written(plan) => {
+            plan.lines.iter().for_each(|line| change(&mut out, line));
+            findings(&mut out, plan.lines.iter().flat_map(|line| &line.findings));
+        }
         MovedRecord::Done(record) => {
             let _ = writeln!(out, "  Record {record} names organization {to} already.");
         }
         MovedRecord::None => line(&mut out, "  There is no record; the next nightly run creates it."),
+    }
+    if !has_customer_list {
+        let _ = writeln!(
+            out,
+            "{} `umbrella.customers` is `mapping`: nobody can say whether organization {to} exists.",
+            "note:".yellow()
+        );
     }
     if *changes_mapping {
         let _ =
@@ -268,7 +285,7 @@ pub fn map_move_plan(planned: &PlannedMove, file: &MapFile) -> String {
 /// What a hand-over came to.
 #[must_use]
 pub fn map_move(outcome: &MoveOutcome, file: &MapFile) -> String {
-    let MoveOutcome { parties: Move { from, to, .. }, psa_id, report, mapping_changed } = outcome;
+    let MoveOutcome { parties: Move { from, to, .. }, psa_id, report, mapping_changed, .. } = outcome;
     let mut out = String::new();
     heading(&mut out, &format!("Hand-over of {psa_id} from organization {from} to {to}"));
     if let Some(report) = report {

@@ -10,7 +10,7 @@ use crate::cli::printer;
 use crate::config::mapping_file::MappingFile;
 use crate::domain::ids::OrgId;
 use crate::render::{json::v1, text};
-use crate::run::{Exit, MapFile, Move, MoveOutcome, PlannedMove, carry_out_move, plan_move};
+use crate::run::{Exit, MapFile, Move, PlannedMove, carry_out_move, plan_move};
 
 pub(super) async fn run(context: &Context, args: &MapMoveArgs) -> Result<Exit, Failure> {
     let (ready, mut file) = context.ready_with_mapping_file()?;
@@ -61,30 +61,23 @@ fn show(planned: &PlannedMove, file: &MappingFile, format: Format, exit: Exit) -
     Ok(exit)
 }
 
-/// The record first, then the line of the mapping: whatever ends this between the two, the same command does the rest.
+/// The record first, then the line of the mapping: whatever ends this between the two, the same command does the rest. That the file can be
+/// written is made sure of before.
 async fn carry_out(
     ready: &Ready,
     planned: PlannedMove,
     file: &mut MappingFile,
     format: Format,
 ) -> Result<Exit, Failure> {
-    let (parties, psa_id, changes_mapping) =
-        (planned.parties, planned.psa_id.clone(), planned.changes_mapping);
-    let report = carry_out_move(&ready.services, &ready.surroundings(), planned).await;
-    let report = report.map_err(|error| ready.failure(error))?;
-    let exit = report.as_ref().map_or(Exit::Done, |report| sync::exit(ready, report));
-    let is_written = exit == Exit::Done;
-    let moved = match is_written && changes_mapping {
-        true => file.move_line(parties.from, parties.to).and_then(|()| file.save()).map_err(refused),
-        false => Ok(()),
-    };
-    let outcome = MoveOutcome {
-        parties,
-        psa_id,
-        report,
-        mapping_changed: is_written && changes_mapping && moved.is_ok(),
-    };
-    let exit = moved.as_ref().err().map_or(exit, |failure| failure.exit);
+    if planned.changes_mapping {
+        let Move { from, to, .. } = planned.parties;
+        file.move_line(from, to).and_then(|()| file.check()).map_err(refused)?;
+    }
+    let outcome = carry_out_move(&ready.services, &ready.surroundings(), planned, || file.save()).await;
+    let mut outcome = outcome.map_err(|error| ready.failure(error))?;
+    let failure = outcome.mapping_error.take().map(refused);
+    let exit = outcome.report.as_ref().map_or(Exit::Done, |report| sync::exit(ready, report));
+    let exit = failure.as_ref().map_or(exit, |failure| failure.exit);
     let shown = MapFile::of(file, None);
     printer::result(&match format {
         Format::Text => text::map_move(&outcome, &shown),
@@ -93,5 +86,5 @@ async fn carry_out(
     if let Some(report) = &outcome.report {
         sync::complain(ready, report, exit);
     }
-    moved.map(|()| exit)
+    failure.map_or(Ok(exit), Err)
 }

@@ -18,6 +18,9 @@ struct Document<'a> {
     /// The record that names the new organization already.
     #[serde(skip_serializing_if = "Option::is_none")]
     done_record_id: Option<RecordId>,
+    /// Whether the new organization was found among Umbrella's customers; absent once it was handed over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_checked: Option<bool>,
     companies: Vec<Company<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     calls: Option<Calls>,
@@ -42,6 +45,7 @@ pub fn map_move_plan(planned: &PlannedMove, file: &MapFile, exit: Exit) -> Strin
     to_text(&Document {
         dry_run: true,
         done_record_id: done,
+        organization_checked: Some(planned.has_customer_list),
         companies: lines.iter().map(|line| company(line, line.bucket(), None, &[])).collect(),
         calls: Some(call_rows(&planned.calls)),
         ..document(planned.parties, &planned.psa_id, file, planned.changes_mapping, exit)
@@ -77,6 +81,7 @@ fn document<'a>(
         psa_id,
         mapping: MappingRow { file: &file.path, changed },
         done_record_id: None,
+        organization_checked: None,
         companies: Vec::new(),
         calls: None,
         exit_code: exit.code(),
