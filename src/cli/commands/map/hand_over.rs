@@ -2,8 +2,8 @@
 
 use super::refused;
 use crate::cli::args::{Format, MapMoveArgs};
+use crate::cli::commands::asking::Asking;
 use crate::cli::commands::sync;
-use crate::cli::consent::{Consent, can_ask, consent};
 use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
@@ -21,34 +21,19 @@ pub(super) async fn run(context: &Context, args: &MapMoveArgs) -> Result<Exit, F
     if args.dry_run || planned.is_empty() {
         return show(&planned, &file, args.format, Exit::Done);
     }
-    let is_asked = !args.yes && can_ask();
-    match args.format {
-        Format::Text if args.yes || is_asked => {
-            printer::result(&text::map_move_plan(&planned, &MapFile::of(&file, None)))?
-        }
-        // The result is one JSON document: a person who is asked reads the plan beside it.
-        Format::Json if is_asked => printer::note(&text::map_move_plan(&planned, &MapFile::of(&file, None))),
-        Format::Text | Format::Json => {}
-    }
-    match consent(args.yes, "Hand the record over?", surroundings.stop).await {
-        Consent::Given => carry_out(&ready, planned, &mut file, args.format).await,
-        Consent::Refused => {
-            printer::note("nothing was handed over");
-            let exit = ready.exit(Exit::Done, true);
-            match args.format {
-                Format::Text => Ok(exit),
-                Format::Json => show(&planned, &file, Format::Json, exit),
-            }
-        }
-        Consent::Unasked => {
-            show(&planned, &file, args.format, Exit::Usage)?;
-            let message = "nothing was handed over: there is no terminal to ask on";
-            Err(Failure::new(
-                Exit::Usage,
-                message,
-                "say `--yes` to hand the record over, or `--dry-run` to look only",
-            ))
-        }
+    let asking = Asking {
+        yes: args.yes,
+        format: args.format,
+        question: "Hand the record over?",
+        nothing: "nothing was handed over",
+        deed: "hand the record over",
+    };
+    let before = MapFile::of(&file, None);
+    let text = || text::map_move_plan(&planned, &before);
+    let json = |exit| v1::map_move_plan(&planned, &before, exit);
+    match asking.unless_agreed(&ready, text, json).await? {
+        Some(exit) => Ok(exit),
+        None => carry_out(&ready, planned, &mut file, args.format).await,
     }
 }
 
