@@ -6,7 +6,8 @@
 //! branch looks like its company, and like every other branch.
 //!
 //! # Performance
-//! Only pairs that share the beginning of a word, an identifier or a domain are compared: a few hundred of the millions that a large fleet has.
+//! Only pairs that share the beginning of a word, an identifier or a domain are compared. Where all names begin alike, that is every pair:
+//! 2,500 such organizations and 6,000 such companies take about 6 seconds of one core.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
