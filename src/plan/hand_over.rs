@@ -8,14 +8,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Action, Destination, FieldChange, LinePlan, NewRecords, Plan, RollCall};
+use super::{Action, Destination, FieldChange, LinePlan, Plan};
 use crate::domain::answer::Answer;
 use crate::domain::field::FieldId;
 use crate::domain::finding::Finding;
 use crate::domain::ids::OrgId;
 use crate::domain::mapping::MappingLine;
 use crate::domain::record::{Record, device_identifier};
-use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
 
 /// Plans that `record`, which is that of `line`'s organization, names `to` from then on. `findings` is what was found with it.
@@ -46,14 +45,5 @@ pub fn hand_over(
         findings,
         falls: Vec::new(),
     };
-    Plan {
-        scheduled,
-        work: Work::Move,
-        setup: Vec::new(),
-        lines: vec![line],
-        findings: Vec::new(),
-        new_records: NewRecords::default(),
-        waivers: Waivers::default(),
-        roll_call: RollCall::default(),
-    }
+    Plan::of_lines(scheduled, Work::Move, vec![line])
 }

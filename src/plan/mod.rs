@@ -211,6 +211,20 @@ impl RollCall {
 pub type Counts = BTreeMap<Bucket, usize>;
 
 impl Plan {
+    /// A plan of records alone: nothing is set up, nothing is new, and nothing is let pass.
+    fn of_lines(scheduled: DateTime<Utc>, work: Work, lines: Vec<LinePlan>) -> Self {
+        Self {
+            scheduled,
+            work,
+            setup: Vec::new(),
+            lines,
+            findings: Vec::new(),
+            new_records: NewRecords::default(),
+            waivers: Waivers::default(),
+            roll_call: RollCall::default(),
+        }
+    }
+
     /// Whether carrying it out would change anything but Last Updated.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Action, Destination, LinePlan, NewRecords, Plan, RollCall};
+use super::{Action, Destination, LinePlan, Plan};
 use crate::domain::mapping::MappingLine;
 use crate::domain::record::Record;
-use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
 
 /// The plan that changes nothing about `record`, and yet sends it: whether it is taken shows whether the role may edit.
@@ -26,14 +25,5 @@ pub fn probe(scheduled: DateTime<Utc>, line: MappingLine, record: &Record) -> Pl
         findings: Vec::new(),
         falls: Vec::new(),
     };
-    Plan {
-        scheduled,
-        work: Work::Probe,
-        setup: Vec::new(),
-        lines: vec![line],
-        findings: Vec::new(),
-        new_records: NewRecords::default(),
-        waivers: Waivers::default(),
-        roll_call: RollCall::default(),
-    }
+    Plan::of_lines(scheduled, Work::Probe, vec![line])
 }

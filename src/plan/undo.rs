@@ -13,14 +13,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Action, Destination, FieldChange, LinePlan, NewRecords, Plan, RollCall};
+use super::{Action, Destination, FieldChange, LinePlan, Plan};
 use crate::domain::answer::{Alteration, Answer, Stored};
 use crate::domain::field::FieldId;
 use crate::domain::ids::{CompanyId, OrgId, PsaId, RecordId, RunId};
 use crate::domain::mapping::MappingLine;
 use crate::domain::question::{QuestionMap, QuestionMatch};
 use crate::domain::record::{Record, RecordOrganization};
-use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
 
 /// A write of the run that is to be undone.
@@ -115,16 +114,7 @@ pub struct Live<'a> {
 pub fn undo(scheduled: DateTime<Utc>, writes: &[PastWrite], live: Live<'_>) -> Undo {
     let mut left_alone = Vec::new();
     let lines = writes.iter().filter_map(|write| line(write, live, &mut left_alone)).collect();
-    let plan = Plan {
-        scheduled,
-        work: Work::Undo,
-        setup: Vec::new(),
-        lines,
-        findings: Vec::new(),
-        new_records: NewRecords::default(),
-        waivers: Waivers::default(),
-        roll_call: RollCall::default(),
-    };
+    let plan = Plan::of_lines(scheduled, Work::Undo, lines);
     Undo { plan, left_alone }
 }
 
