@@ -56,12 +56,6 @@ impl Context {
         self.ready_with(config_path, std::iter::empty())
     }
 
-    /// As [`ready`](Self::ready), where the mapping is not there yet. Whoever goes on with [`ready`](Self::ready) hears of notices there.
-    pub(super) fn ready_unmapped(&self) -> Result<Ready, Failure> {
-        let config::Loaded { config, .. } = config::load(&self.config_path, environment()?)?;
-        self.equipped(&self.config_path, config, Mapping::default())
-    }
-
     /// How psasync is called, with the configuration that was named.
     pub(super) fn invoked(&self) -> String {
         match self.config_path.as_path() {

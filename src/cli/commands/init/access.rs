@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::session::{
@@ -32,9 +31,7 @@ pub(super) async fn umbrella(session: &mut Session<'_>) -> Result<(Umbrella<Wire
         let (_, services) = services(&draft.config)?;
         let customers = draft.config.umbrella.customers;
         printer::note("trying them; a list of thousands of customers takes minutes");
-        let stop = session.context.signals.stop.clone();
-        let access =
-            unless_stopped(session, &stop, check_umbrella(&services.umbrella, customers, &[])).await?;
+        let access = unless_stopped(session, check_umbrella(&services.umbrella, customers, &[])).await?;
         let keys = [UMBRELLA_URL, UMBRELLA_KEY, UMBRELLA_SECRET];
         if session.passed(("Umbrella", "umbrella-"), &access.checks, &keys).await?
             && let Some(fleet) = access.fleet
@@ -56,8 +53,7 @@ pub(super) async fn connectwise(session: &mut Session<'_>) -> Result<(Reader<Wir
         let draft = session.draft()?;
         let (_, services) = services(&draft.config)?;
         let wanted = Wanted::of(&draft.config);
-        let stop = session.context.signals.stop.clone();
-        let access = unless_stopped(session, &stop, check_connectwise(&services.reader, &wanted)).await?;
+        let access = unless_stopped(session, check_connectwise(&services.reader, &wanted)).await?;
         let keys = [COMPANY_ID, CONNECTWISE_URL, PUBLIC_KEY, PRIVATE_KEY, CLIENT_ID];
         if !access.is_signed_in {
             other_region(session).await?;
@@ -126,7 +122,7 @@ async fn search(session: &Session<'_>) -> Result<Located, Failure> {
     let exchange = Arc::new(wire(&config)?);
     let clock = Clock::system();
     let seed = clock.now().timestamp_micros().unsigned_abs();
-    unless_stopped(session, &session.context.signals.stop, locate(&exchange, company, clock, seed)).await
+    unless_stopped(session, locate(&exchange, company, clock, seed)).await
 }
 
 /// No region knows the company: a person may have a server of their own.
@@ -164,14 +160,10 @@ async fn other_region(session: &mut Session<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn unless_stopped<T>(
-    session: &Session<'_>,
-    stop: &CancellationToken,
-    work: impl Future<Output = T>,
-) -> Result<T, Failure> {
+async fn unless_stopped<T>(session: &Session<'_>, work: impl Future<Output = T>) -> Result<T, Failure> {
     tokio::select! {
         done = work => Ok(done),
-        () = stop.cancelled() => Err(session.unanswered(crate::cli::terminal::Unanswered)),
+        () = session.context.signals.stop.cancelled() => Err(session.unanswered(crate::cli::terminal::Unanswered)),
     }
 }
 

@@ -8,13 +8,12 @@ use crate::cli::failure::Failure;
 use crate::cli::printer;
 use crate::config::mapping_file::{EditError, MappingFile, NewLine};
 use crate::connectwise::{self, collect};
-use crate::domain::ids::OrgId;
-use crate::domain::mapping::MappingLine;
+use crate::domain::mapping::Mapping;
 use crate::domain::snapshot::Completeness;
 use crate::mapping::{Recoverable, Recovered, Suggestion, Unmapped, recover, suggest};
 use crate::render::text::number_of;
 use crate::resolve::match_questions;
-use crate::run::{Exit, RunError};
+use crate::run::{Exit, RunError, recovered_line, suggested_line};
 use crate::umbrella::Fleet;
 
 /// Suggestions that score as much are offered together. Below it a person looks at each: `psasync map suggest --write`.
@@ -22,9 +21,13 @@ const OFFERED_MIN: u8 = 90;
 /// How many organizations without a company are named.
 const NAMED_MAX: usize = 20;
 
-/// Reads ConnectWise, and adds to the mapping what a person agrees to.
-pub(super) async fn propose(session: &Session<'_>, ready: &Ready, fleet: &Fleet) -> Result<(), Failure> {
-    let mut file = MappingFile::open(&ready.config.mapping_file)?;
+/// Reads ConnectWise, and adds to the mapping what a person agrees to. Gives the mapping that there is then.
+pub(super) async fn propose(
+    session: &Session<'_>,
+    ready: &Ready,
+    mut file: MappingFile,
+    fleet: &Fleet,
+) -> Result<Mapping, Failure> {
     printer::note("\nMapping: which organization belongs to which company");
     let type_name = &ready.config.record.type_name;
     let lists = tokio::select! {
@@ -45,7 +48,7 @@ pub(super) async fn propose(session: &Session<'_>, ready: &Ready, fleet: &Fleet)
         let hint = "fill in its column psa_id, or confirm suggestions one by one with `psasync map suggest --write`; then `psasync plan`";
         return Err(Failure::new(Exit::Config, message, hint));
     }
-    Ok(())
+    Ok(file.mapping().clone())
 }
 
 /// Records that exist, of whichever integration, name their organization.
@@ -86,11 +89,7 @@ async fn from_records(
     if !agreed(session, &question, true).await? {
         return Ok(());
     }
-    let new = |line: &crate::mapping::RecoveredLine| NewLine {
-        name: line.name.clone(),
-        ..NewLine::new(line.organization, Some(line.psa_id.clone()))
-    };
-    file.add_all(&lines.iter().map(new).collect::<Vec<_>>()).map_err(unsaved)
+    file.add_all(&lines.iter().map(recovered_line).collect::<Vec<_>>()).map_err(unsaved)
 }
 
 /// What is called the same is probably the same; a person says so, on the terminal or by a score.
@@ -124,11 +123,7 @@ async fn from_names(
     if session.args.map_above.is_none() && !agreed(session, &question, false).await? {
         return Ok(());
     }
-    let new = certain.iter().map(|(suggestion, company)| NewLine {
-        name: Some(suggestion.name.clone()),
-        note: Some(format!("suggested by its name, score {}", company.score)),
-        ..NewLine::new(suggestion.organization, Some(company.psa_id.clone()))
-    });
+    let new = certain.iter().map(|(suggestion, company)| suggested_line(suggestion, company));
     file.add_all(&new.collect::<Vec<_>>()).map_err(unsaved)
 }
 
@@ -145,12 +140,11 @@ fn leave_room(file: &mut MappingFile, fleet: &Fleet) -> Result<(), Failure> {
 
 /// Says how far the mapping is.
 fn report(file: &MappingFile, fleet: &Fleet) {
-    let is_mapped = |id: OrgId| file.mapping().lines.iter().any(|line: &MappingLine| line.external_id == id);
-    let unmapped: Vec<_> =
-        fleet.customers.items.iter().filter(|organization| !is_mapped(organization.id)).collect();
-    let mapped = file.mapping().lines.iter().map(|line| line.external_id).collect::<BTreeSet<_>>().len();
+    let mapped: BTreeSet<_> = file.mapping().lines.iter().map(|line| line.external_id).collect();
+    let customers = fleet.customers.items.iter();
+    let unmapped: Vec<_> = customers.filter(|organization| !mapped.contains(&organization.id)).collect();
     let path = file.path().display();
-    printer::note(&format!("{path}: {} mapped, {} without a company", mapped, unmapped.len()));
+    printer::note(&format!("{path}: {} mapped, {} without a company", mapped.len(), unmapped.len()));
     for organization in unmapped.iter().take(NAMED_MAX) {
         printer::note(&format!("  {} {}", organization.id, organization.name));
     }

@@ -15,7 +15,6 @@ use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
 use crate::domain::mapping::LineState;
-use crate::http::Wire;
 use crate::render::text;
 use crate::run::{Exit, NearMatches, Services, bootstrap};
 use session::Session;
@@ -31,10 +30,11 @@ pub(in crate::cli) async fn run(context: &Context, args: &InitArgs) -> Result<Ex
     written::write(&session)?;
     // The clients that were tried go on: with their tokens, their budgets, and the customers that they have read.
     let services = Services { umbrella, reader, writer };
-    let ready = context.ready_unmapped()?.going_on_with(services);
+    let (ready, file) = context.ready_with_mapping_file()?;
+    let mut ready = ready.going_on_with(services);
     set_up(&session, &ready).await?;
-    mapping::propose(&session, &ready, &fleet).await?;
-    first_plan(context, ready.services).await
+    ready.mapping = mapping::propose(&session, &ready, file, &fleet).await?;
+    first_plan(context, &ready).await
 }
 
 /// Offers to create the type and its questions. Without them a plan shows them as what a run creates first.
@@ -70,8 +70,7 @@ async fn set_up(session: &Session<'_>, ready: &Ready) -> Result<(), Failure> {
 }
 
 /// Shows what a run would change, at few companies where there are many, and says what comes next.
-async fn first_plan(context: &Context, services: Services<Wire>) -> Result<Exit, Failure> {
-    let ready = context.ready()?.going_on_with(services);
+async fn first_plan(context: &Context, ready: &Ready) -> Result<Exit, Failure> {
     let lines = ready.mapping.lines.iter().filter(|line| line.state == LineState::Active);
     let mut companies: Vec<_> = lines.map(|line| line.psa_id.to_string()).collect();
     let mapped = companies.len();
@@ -83,7 +82,7 @@ async fn first_plan(context: &Context, services: Services<Wire>) -> Result<Exit,
         printer::note(&format!("a plan of the first {PLANNED_MAX} of {mapped} companies"));
     }
     let job = ready.job(&scope, ready.clock.now())?;
-    let exit = Showing::of(Format::Text).show(&ready, &job).await?;
+    let exit = Showing::of(Format::Text).show(ready, &job).await?;
     printer::note(&next(context, mapped));
     Ok(exit)
 }
