@@ -12,7 +12,6 @@ use super::args::{CONFIG_PRESET, ScopeArgs};
 use super::failure::Failure;
 use super::progress::{Bars, Watch};
 use super::signals::Signals;
-use crate::apply::ApplyError;
 use crate::clock::Clock;
 use crate::config::keys::{VARIABLE_PREFIX, VARIABLE_SEPARATOR};
 use crate::config::mapping_file::MappingFile;
@@ -301,7 +300,7 @@ impl Ready {
 
     /// As [`exit`](Self::exit), for a run without a result.
     pub(super) fn failure(&self, error: RunError) -> Failure {
-        let was_stopped = matches!(error, RunError::Stopped | RunError::Apply(ApplyError::Stopped));
+        let was_stopped = error.was_stopped();
         let mut failure = Failure::from(error);
         failure.exit = self.exit(failure.exit, was_stopped);
         failure

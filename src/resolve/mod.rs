@@ -40,6 +40,16 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// How the history names it; `None` for all lines. Their names are the customers', which the history is to forget on request.
+    #[must_use]
+    pub fn title(&self) -> Option<String> {
+        match self {
+            Self::Fleet => None,
+            Self::Companies(companies) if companies.len() == 1 => Some("1 company".to_owned()),
+            Self::Companies(companies) => Some(format!("{} companies", companies.len())),
+        }
+    }
+
     /// Its lines of the mapping.
     pub fn lines<'m>(&self, mapping: &'m Mapping) -> impl Iterator<Item = &'m MappingLine> {
         mapping.lines.iter().filter(|line| match self {

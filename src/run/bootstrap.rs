@@ -2,7 +2,7 @@
 
 use super::error::RunError;
 use super::exit::Exit;
-use super::recorded::{Recorded, Summary};
+use super::recorded::{Recorded, Summary, Title};
 use super::services::Services;
 use super::surroundings::Surroundings;
 use crate::connectwise::{TypeState, read_type};
@@ -48,7 +48,8 @@ pub async fn bootstrap<E: Exchange>(
         let (_, bootstrap, _) = setup(services, surroundings, near_matches).await?;
         return Ok(bootstrap);
     }
-    let recorded = Recorded::begin(surroundings, "bootstrap", None, surroundings.clock.now()).await?;
+    let recorded =
+        Recorded::begin(surroundings, Title::new("bootstrap", None, surroundings.clock.now())).await?;
     let work = async |recorded: &Recorded<'_>| {
         let (type_state, bootstrap, plan) = setup(services, surroundings, near_matches).await?;
         // No guard judges set-up changes; one that did would refuse here as everywhere.

@@ -107,6 +107,12 @@ fn joined(objections: &[Objection]) -> String {
 }
 
 impl RunError {
+    /// Whether it was told to stop.
+    #[must_use]
+    pub fn was_stopped(&self) -> bool {
+        matches!(self, Self::Stopped | Self::Apply(ApplyError::Stopped))
+    }
+
     /// How the command ends.
     #[must_use]
     pub fn exit(&self) -> Exit {

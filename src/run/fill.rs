@@ -154,6 +154,7 @@ pub async fn fill_history<E: Exchange>(
         id,
         command: "backfill",
         about: Some(job.about()),
+        scope: job.scope.title(),
         scheduled: job.scheduled,
         started_at: clock.now(),
     };

@@ -5,6 +5,7 @@
 mod approvals;
 mod bootstrap;
 pub mod doctor;
+mod ended;
 mod error;
 mod exit;
 mod explain;
@@ -30,6 +31,7 @@ mod undo;
 
 pub use approvals::{Approval, approve_next};
 pub use bootstrap::{Bootstrap, NearMatches, bootstrap};
+pub use ended::{EndedRun, Trouble, outcome_before, tenant_name};
 pub use error::RunError;
 pub use exit::Exit;
 pub use explain::{EarlierValue, ExplainedField, Explanation, Subject, ValueSource, explain};

@@ -10,7 +10,7 @@ use tracing::warn;
 use super::error::RunError;
 use super::inquiry::Inquiry;
 use super::invocation::Invocation;
-use super::recorded::Recorded;
+use super::recorded::{Recorded, Title};
 use super::roll::Roll;
 use super::surroundings::Surroundings;
 use super::survey::Survey;
@@ -45,6 +45,16 @@ pub struct Job {
 }
 
 impl Job {
+    /// What the history says of it.
+    pub(super) fn title(&self) -> Title {
+        Title {
+            command: self.work.command(),
+            about: self.work.window().map(|window| window.to_string()),
+            scope: self.scope.title(),
+            scheduled: self.scheduled,
+        }
+    }
+
     /// The same with the rules that a person lets the next nightly run pass. They are meant for a run over the whole mapping.
     pub(super) async fn with_approvals(
         &self,

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::error::RunError;
 use super::invocation::Invocation;
-use super::recorded::{Order, Recorded};
+use super::recorded::{Order, Recorded, Title};
 use super::report::{Calls, Report};
 use super::services::Services;
 use super::surroundings::Surroundings;
@@ -85,7 +85,8 @@ pub async fn probe_write<E: Exchange>(
 ) -> Result<Probed, RunError> {
     let PlannedProbe { plan, record, type_state, .. } = planned;
     let about = plan.lines.first().map(|line| line.line.psa_id.to_string());
-    let recorded = Recorded::begin(surroundings, plan.work.command(), about, plan.scheduled).await?;
+    let title = Title::new(plan.work.command(), about, plan.scheduled);
+    let recorded = Recorded::begin(surroundings, title).await?;
     let work = async |recorded: &Recorded<'_>| {
         // No rule has anything to say about a plan that changes nothing; one that had would refuse here as everywhere.
         let (type_state, waivers) = (&type_state, &Waivers::default());

@@ -30,6 +30,23 @@ pub(super) struct Recorded<'a> {
     until: Instant,
 }
 
+/// What the history says of a run before anything is known about it.
+pub(super) struct Title {
+    pub(super) command: &'static str,
+    /// What the command is about, where that is not the scheduled time alone.
+    pub(super) about: Option<String>,
+    /// Which mapping lines it is about; `None` for all of them.
+    pub(super) scope: Option<String>,
+    pub(super) scheduled: DateTime<Utc>,
+}
+
+impl Title {
+    /// That of a run that is not about mapping lines.
+    pub(super) fn new(command: &'static str, about: Option<String>, scheduled: DateTime<Utc>) -> Self {
+        Self { command, about, scope: None, scheduled }
+    }
+}
+
 /// A plan with what carrying it out needs besides a run.
 pub(super) struct Order<'o> {
     pub(super) plan: Plan,
@@ -98,17 +115,13 @@ pub(super) async fn begin_run(lease: Lease, run: &NewRun) -> Result<Lease, State
 
 impl<'a> Recorded<'a> {
     /// Opens the state, takes the lease, and notes that the run begins. Nothing has been asked of either service by then.
-    pub(super) async fn begin(
-        surroundings: &'a Surroundings<'a>,
-        command: &'static str,
-        about: Option<String>,
-        scheduled: DateTime<Utc>,
-    ) -> Result<Self, RunError> {
+    pub(super) async fn begin(surroundings: &'a Surroundings<'a>, title: Title) -> Result<Self, RunError> {
         let Surroundings { config, clock, run: id, stop, .. } = *surroundings;
         let (started_at, until) = (clock.now(), Instant::now() + config.http.run_deadline);
         let state = state(surroundings.config).await?;
         let lease = Lease::acquire(&state, RECORDS, id, clock, stop).await?;
-        let run = NewRun { id, command, about, scheduled, started_at };
+        let Title { command, about, scope, scheduled } = title;
+        let run = NewRun { id, command, about, scope, scheduled, started_at };
         let lease = begin_run(lease, &run).await?;
         state.speed_up().await;
         Ok(Self { surroundings, lease, started_at, until })

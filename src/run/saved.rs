@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::error::RunError;
 use super::invocation::Invocation;
 use super::prepare::Memory;
-use super::recorded::{Order, Recorded};
+use super::recorded::{Order, Recorded, Title};
 use super::report::{Planned, Report};
 use super::services::Services;
 use super::surroundings::{Surroundings, tenant};
@@ -72,7 +72,7 @@ pub async fn apply_saved<E: Exchange>(
     }))?;
     let digest: String = saved.digest().to_string().chars().take(DIGEST_CHARS).collect();
     let about = Some(format!("plan {digest}"));
-    let recorded = Recorded::begin(surroundings, COMMAND, about, saved.plan.scheduled).await?;
+    let recorded = Recorded::begin(surroundings, Title::new(COMMAND, about, saved.plan.scheduled)).await?;
     let work = async |recorded: &Recorded<'_>| {
         let state = recorded.state();
         let Resolved { type_state, new_records, roll, resolution, .. } = tokio::select! {

@@ -44,8 +44,7 @@ pub async fn sync<E: Exchange>(
     surroundings: &Surroundings<'_>,
     job: &Job,
 ) -> Result<Report, RunError> {
-    let about = job.work.window().map(|window| window.to_string());
-    let recorded = Recorded::begin(surroundings, job.work.command(), about, job.scheduled).await?;
+    let recorded = Recorded::begin(surroundings, job.title()).await?;
     let work = async |recorded: &Recorded<'_>| {
         let (umbrella, reader) = (&services.umbrella, &services.reader);
         let memory = Memory::Recording(recorded);

@@ -2,7 +2,7 @@
 
 use super::error::RunError;
 use super::invocation::Invocation;
-use super::recorded::{Order, Recorded};
+use super::recorded::{Order, Recorded, Title};
 use super::report::{Calls, Report};
 use super::services::Services;
 use super::settlement::settle_earlier_writes;
@@ -98,9 +98,8 @@ pub async fn undo<E: Exchange>(
     planned: PlannedUndo,
 ) -> Result<Undone, RunError> {
     let PlannedUndo { of, plan, left_alone, type_state, .. } = planned;
-    let recorded =
-        Recorded::begin(surroundings, plan.work.command(), Some(format!("run {}", of.id)), plan.scheduled)
-            .await?;
+    let title = Title::new(plan.work.command(), Some(format!("run {}", of.id)), plan.scheduled);
+    let recorded = Recorded::begin(surroundings, title).await?;
     let work = async |recorded: &Recorded<'_>| {
         settle(recorded, surroundings, &services.reader, &type_state).await?;
         // No rule needs a person's word: there are no creates, falls or missing organizations in it, and guards judge it as any other plan.

@@ -23,6 +23,7 @@ const ACQUIRE_MAX: Duration = Duration::from_secs(30);
 pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "state", include_str!("migrations/0001_state.sql")),
     (2, "approvals", include_str!("migrations/0002_approvals.sql")),
+    (3, "scope", include_str!("migrations/0003_scope.sql")),
 ];
 
 /// Where the state is kept.

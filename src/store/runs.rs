@@ -51,6 +51,8 @@ pub struct NewRun {
     pub command: &'static str,
     /// What the command is about, where that is not the scheduled time alone: a window, months, a run.
     pub about: Option<String>,
+    /// Which mapping lines it is about; `None` for all of them.
+    pub scope: Option<String>,
     /// The instant that it is for.
     pub scheduled: DateTime<Utc>,
     /// When it began.
@@ -101,6 +103,8 @@ pub struct RunRow {
     pub command: String,
     /// What the command was about.
     pub about: Option<String>,
+    /// Which mapping lines it was about; `None` for all of them.
+    pub scope: Option<String>,
     /// The version of psasync.
     pub version: String,
     /// The instant that it was for.
@@ -119,7 +123,7 @@ pub struct RunRow {
     pub calls: CallCounts,
 }
 
-const COLUMNS: &str = "SELECT run_id, command, about, version, scheduled_at, started_at, finished_at, outcome, problem, counts, calls FROM runs";
+const COLUMNS: &str = "SELECT run_id, command, about, scope, version, scheduled_at, started_at, finished_at, outcome, problem, counts, calls FROM runs";
 
 impl State {
     /// Notes that a run begins.
@@ -128,13 +132,13 @@ impl State {
     /// Where the state cannot be written.
     pub async fn begin_run(&self, run: &NewRun) -> Result<(), StateError> {
         let (id, tenant, command) = (run.id.to_string(), self.0.tenant.clone(), run.command);
-        let about = run.about.clone();
+        let (about, scope) = (run.about.clone(), run.scope.clone());
         let (scheduled, started) = (time::written(run.scheduled), time::written(run.started_at));
-        let insert = "INSERT INTO runs (run_id, tenant, command, version, scheduled_at, started_at, about) \
-                      VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let insert = "INSERT INTO runs (run_id, tenant, command, version, scheduled_at, started_at, about, scope) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let begin = async move |pool: &AnyPool| {
             let query = sqlx::query(insert).bind(id).bind(tenant).bind(command).bind(crate::VERSION);
-            query.bind(scheduled).bind(started).bind(about).execute(pool).await.map(drop)
+            query.bind(scheduled).bind(started).bind(about).bind(scope).execute(pool).await.map(drop)
         };
         self.0.database.run(begin).await
     }
@@ -189,6 +193,29 @@ impl StateReader {
         self.run_rows(self.database.run(rows).await?)
     }
 
+    /// How the last run of `command` that is over ended, of those over the same mapping lines: `None` for all of them. Nothing where there is
+    /// none, or where it ended in a way that this version does not know.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn last_outcome(
+        &self,
+        command: &'static str,
+        scope: Option<String>,
+    ) -> Result<Option<Outcome>, StateError> {
+        let tenant = self.tenant.clone();
+        let select = sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE tenant = $1 AND command = $2 AND COALESCE(scope, '') = $3 AND outcome IS NOT NULL \
+             ORDER BY started_at DESC, run_id DESC LIMIT 1"
+        ));
+        let rows = async move |pool: &AnyPool| {
+            let query = sqlx::query(select).bind(tenant).bind(command).bind(scope.unwrap_or_default());
+            query.fetch_all(pool).await
+        };
+        let last = self.run_rows(self.database.run(rows).await?)?.pop();
+        Ok(last.and_then(|run| Outcome::parse(&run.outcome?)))
+    }
+
     /// The latest run that wrote something else than Last Updated, or may have.
     ///
     /// # Errors
@@ -221,6 +248,7 @@ fn run_row(row: &AnyRow) -> Option<RunRow> {
         id: RunId::parse(&text("run_id")?)?,
         command: text("command")?,
         about: maybe("about")?,
+        scope: maybe("scope")?,
         version: text("version")?,
         scheduled: time::read(&text("scheduled_at")?)?,
         started_at: time::read(&text("started_at")?)?,

@@ -36,12 +36,28 @@ fn outcomes(runs: &[PastRun]) -> Vec<&str> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_over_some_companies_says_so_without_naming_them() {
+    let night = two().await.company("ACME");
+    night.sync().await;
+    let runs = night.past_runs().await;
+    let scopes: Vec<_> = runs.iter().map(|run| run.row.scope.as_deref()).collect();
+    assert_eq!(scopes, [Some("1 company"), None]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_without_an_end_is_running_while_it_has_the_lease_and_unfinished_afterwards() {
     use psasync::store::NewRun;
     let night = two().await;
     let lease = night.take_lease().await;
     let now = night.simulation.now();
-    let run = NewRun { id: lease.run(), command: "sync", about: None, scheduled: now, started_at: now };
+    let run = NewRun {
+        id: lease.run(),
+        command: "sync",
+        about: None,
+        scope: None,
+        scheduled: now,
+        started_at: now,
+    };
     night.state().await.begin_run(&run).await.unwrap();
     assert_eq!(outcomes(&night.past_runs().await), ["running", "done"]);
     at(&night, "2026-03-10T00:02:00Z");

@@ -25,3 +25,4 @@ pub(super) mod simulate;
 mod simulated;
 pub(super) mod sync;
 pub(super) mod undo;
+mod watched;

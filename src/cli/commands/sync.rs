@@ -1,6 +1,7 @@
 //! `psasync sync`.
 
 use super::plan::{self, Showing};
+use super::watched::Watched;
 use crate::apply::ApplyError;
 use crate::cli::args::{Format, SyncArgs};
 use crate::cli::context::{Context, Ready};
@@ -21,9 +22,17 @@ pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Ex
     night(&ready, &job, args.format).await
 }
 
-/// Runs once and prints what it came to.
+/// Runs once, prints what it came to, and tells those who are to know.
 pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Exit, Failure> {
-    show(ready, carry_out(ready, job).await?, format)
+    let surroundings = ready.surroundings();
+    let watched = Watched::begin(ready, job, surroundings.run).await;
+    let done = sync(&ready.services, &surroundings, job).await;
+    let exit = match &done {
+        Ok(report) => exit(ready, report),
+        Err(error) => ready.exit(error.exit(), error.was_stopped()),
+    };
+    watched.end(exit, done.as_ref()).await;
+    show(ready, done.map_err(|error| ready.failure(error))?, format)
 }
 
 /// Prints what a run came to, and says how the command ends.

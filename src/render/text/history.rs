@@ -39,7 +39,8 @@ pub fn runs(history: Option<&RunHistory>) -> String {
 
 /// The command of a run, and what it was about.
 pub(super) fn command(row: &RunRow) -> String {
-    row.about.as_ref().map_or_else(|| row.command.clone(), |about| format!("{} of {about}", row.command))
+    let of: Vec<_> = row.about.iter().chain(&row.scope).map(String::as_str).collect();
+    if of.is_empty() { row.command.clone() } else { format!("{} of {}", row.command, of.join(", ")) }
 }
 
 fn past_run(out: &mut String, PastRun { row, outcome, approvals }: &PastRun) {

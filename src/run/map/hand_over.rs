@@ -25,7 +25,7 @@ use crate::resolve::{Known, Request, Scope, resolve};
 use crate::run::error::RunError;
 use crate::run::exit::Exit;
 use crate::run::invocation::Invocation;
-use crate::run::recorded::{Order, Recorded, Summary};
+use crate::run::recorded::{Order, Recorded, Summary, Title};
 use crate::run::report::{Calls, Report};
 use crate::run::services::Services;
 use crate::run::surroundings::Surroundings;
@@ -140,7 +140,7 @@ pub async fn carry_out_move<E: Exchange>(
     let PlannedMove { parties, psa_id, record, changes_mapping, type_state, .. } = planned;
     let about = format!("{psa_id}, organization {} to {}", parties.from, parties.to);
     let (command, now) = (Work::Move.command(), surroundings.clock.now());
-    let recorded = Recorded::begin(surroundings, command, Some(about), now).await?;
+    let recorded = Recorded::begin(surroundings, Title::new(command, Some(about), now)).await?;
     let work = async |recorded: &Recorded<'_>| {
         let report = match record {
             MovedRecord::Written(plan) => {

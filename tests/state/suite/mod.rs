@@ -74,6 +74,7 @@ fn new_run(number: u8, started: &str) -> NewRun {
         id: run_id(number),
         command: "sync",
         about: Some("run 7".to_owned()),
+        scope: None,
         scheduled: at(started),
         started_at: at(started),
     }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use psasync::domain::ids::OrgId;
 use psasync::store::{
-    CallCount, CallCounts, Ended, Note, Outcome, RunRow, Settlement, WriteKind, WriteState,
+    CallCount, CallCounts, Ended, NewRun, Note, Outcome, RunRow, Settlement, WriteKind, WriteState,
 };
 use rstest::rstest;
 
@@ -38,6 +38,7 @@ async fn what_a_run_came_to_comes_back_as_it_was() {
         id: run.id,
         command: "sync".to_owned(),
         about: Some("run 7".to_owned()),
+        scope: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         scheduled: run.scheduled,
         started_at: run.started_at,
@@ -119,4 +120,31 @@ async fn the_last_run_that_wrote_is_the_one_with_something_to_put_back() {
     state.settle(run_id(3), OrgId(1), WriteKind::Update, &refused).await.unwrap();
     noted(&other, 4, "2026-11-13T00:00:00Z", &note(1)).await;
     assert_eq!(state.reader().last_writing_run().await.unwrap().map(|run| run.id), Some(run_id(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_the_last_run_ended_is_told_by_command_and_mapping_lines() {
+    let home = Home::new();
+    let state = home.open().await;
+    let runs = [
+        (1, "sync", None, Some(Outcome::Failed)),
+        (2, "sync", Some("1 company"), Some(Outcome::Done)),
+        (3, "backfill", None, Some(Outcome::Refused)),
+        (4, "sync", None, None),
+    ];
+    for (number, command, scope, outcome) in runs {
+        let started = format!("2026-11-1{number}T00:00:00Z");
+        let scope = scope.map(str::to_owned);
+        state.begin_run(&NewRun { command, scope, ..new_run(number, &started) }).await.unwrap();
+        if let Some(outcome) = outcome {
+            state.finish_run(run_id(number), &ended(outcome, &started)).await.unwrap();
+        }
+    }
+    let last = async |command, scope: Option<&str>| {
+        state.reader().last_outcome(command, scope.map(str::to_owned)).await.unwrap()
+    };
+    assert_eq!(last("sync", None).await, Some(Outcome::Failed), "one that runs has no end yet");
+    assert_eq!(last("sync", Some("1 company")).await, Some(Outcome::Done));
+    assert_eq!(last("backfill", None).await, Some(Outcome::Refused));
+    assert_eq!(last("undo", None).await, None);
 }

@@ -26,6 +26,8 @@ struct RunRow<'a> {
     run_id: RunId,
     command: &'a str,
     about: Option<&'a str>,
+    /// Which mapping lines it was about; null for all of them.
+    scope: Option<&'a str>,
     version: &'a str,
     scheduled: String,
     started_at: String,
@@ -128,6 +130,7 @@ fn run(PastRun { row, outcome, approvals }: &PastRun) -> RunRow<'_> {
         run_id: row.id,
         command: &row.command,
         about: row.about.as_deref(),
+        scope: row.scope.as_deref(),
         version: &row.version,
         scheduled: time(row.scheduled),
         started_at: time(row.started_at),
