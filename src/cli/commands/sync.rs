@@ -22,17 +22,9 @@ pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Ex
     night(&ready, &job, args.format).await
 }
 
-/// Runs once, prints what it came to, and tells those who are to know.
+/// Runs once and prints what it came to.
 pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Exit, Failure> {
-    let surroundings = ready.surroundings();
-    let watched = Watched::begin(ready, job, surroundings.run).await;
-    let done = sync(&ready.services, &surroundings, job).await;
-    let exit = match &done {
-        Ok(report) => exit(ready, report),
-        Err(error) => ready.exit(error.exit(), error.was_stopped()),
-    };
-    watched.end(exit, done.as_ref()).await;
-    show(ready, done.map_err(|error| ready.failure(error))?, format)
+    show(ready, carry_out(ready, job).await?, format)
 }
 
 /// Prints what a run came to, and says how the command ends.
@@ -90,7 +82,15 @@ fn stopped(ready: &Ready, report: &Report, exit: Exit, error: &ApplyError) -> Fa
     }
 }
 
-/// Runs once.
+/// Runs once, and tells those who are to know.
 pub(super) async fn carry_out(ready: &Ready, job: &Job) -> Result<Report, Failure> {
-    sync(&ready.services, &ready.surroundings(), job).await.map_err(|error| ready.failure(error))
+    let surroundings = ready.surroundings();
+    let watched = Watched::begin(ready, job, surroundings.run).await;
+    let done = sync(&ready.services, &surroundings, job).await;
+    let exit = match &done {
+        Ok(report) => exit(ready, report),
+        Err(error) => ready.exit(error.exit(), error.was_stopped()),
+    };
+    watched.end(exit, done.as_ref()).await;
+    done.map_err(|error| ready.failure(error))
 }
