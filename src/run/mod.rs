@@ -10,7 +10,7 @@ mod error;
 mod exit;
 mod explain;
 mod fill;
-mod found;
+mod freshness;
 mod history;
 mod inquiry;
 mod invocation;
@@ -37,6 +37,7 @@ pub use error::RunError;
 pub use exit::Exit;
 pub use explain::{EarlierValue, ExplainedField, Explanation, Subject, ValueSource, explain};
 pub use fill::{FillJob, Filled, fill_history, plan_fill};
+pub use freshness::{Freshness, freshness};
 pub use history::{
     CompanyHistory, Farewell, MonthValues, OrganizationMonths, PastAnswers, PastRun, RunHistory,
     company_history, farewell, forget, months, past_runs,

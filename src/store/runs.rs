@@ -36,9 +36,12 @@ words! {
 }
 
 impl Outcome {
+    /// The ways to end of a run that did everything that it was to do.
+    const CARRIED_OUT: [Self; 2] = [Self::Done, Self::Degraded];
+
     /// Whether it did everything that it was to do. What any other run has read is taken up by the next one of that day.
     pub(super) fn is_carried_out(self) -> bool {
-        matches!(self, Self::Done | Self::Degraded)
+        Self::CARRIED_OUT.contains(&self)
     }
 }
 
@@ -124,6 +127,11 @@ pub struct RunRow {
 }
 
 const COLUMNS: &str = "SELECT run_id, command, about, scope, version, scheduled_at, started_at, finished_at, outcome, problem, counts, calls FROM runs";
+
+/// The command of a nightly run.
+const NIGHT: &str = "sync";
+/// Nightly runs over the whole mapping.
+const WHOLE_NIGHTS: &str = "tenant = $1 AND command = $2 AND scope IS NULL";
 
 impl State {
     /// Notes that a run begins.
@@ -230,6 +238,59 @@ impl StateReader {
         let rows = async move |pool: &AnyPool| {
             let query = sqlx::query(select).bind(tenant).bind(WriteKind::Touch.word());
             let query = unwritten.into_iter().fold(query, |query, state| query.bind(state.word()));
+            query.fetch_all(pool).await
+        };
+        Ok(self.run_rows(self.database.run(rows).await?)?.pop())
+    }
+
+    /// The `sync` of the whole mapping that came to its end last, degraded or not. What is said to have ended after `now` was noted by a
+    /// clock that was wrong, and does not count.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn last_success(&self, now: DateTime<Utc>) -> Result<Option<RunRow>, StateError> {
+        let ended = "finished_at <= $5 ORDER BY finished_at DESC";
+        self.night(ended, vec![time::written(now)]).await
+    }
+
+    /// A `sync` of the whole mapping for `due` or later that came to its end, whoever began it.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn success_since(
+        &self,
+        due: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<RunRow>, StateError> {
+        // One that was made in advance is none for `due`: it saw what was there before.
+        let since =
+            "scheduled_at BETWEEN $5 AND $6 AND started_at BETWEEN $5 AND $6 ORDER BY started_at DESC";
+        self.night(since, vec![time::written(due), time::written(now)]).await
+    }
+
+    /// Whether any `sync` of the whole mapping ever began.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn has_begun(&self) -> Result<bool, StateError> {
+        let tenant = self.tenant.clone();
+        let select = format!("SELECT COUNT(*) FROM runs WHERE {WHOLE_NIGHTS}");
+        let count = async move |pool: &AnyPool| {
+            let query = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(select));
+            query.bind(tenant).bind(NIGHT).fetch_one(pool).await
+        };
+        Ok(self.database.run(count).await? > 0)
+    }
+
+    /// The first carried-out `sync` of the whole mapping of which `condition` is true, whose values begin at `$5`.
+    async fn night(&self, condition: &str, values: Vec<String>) -> Result<Option<RunRow>, StateError> {
+        let tenant = self.tenant.clone();
+        let select =
+            format!("{COLUMNS} WHERE {WHOLE_NIGHTS} AND outcome IN ($3, $4) AND {condition} LIMIT 1");
+        let rows = async move |pool: &AnyPool| {
+            let query = sqlx::query(sqlx::AssertSqlSafe(select)).bind(tenant).bind(NIGHT);
+            let words = Outcome::CARRIED_OUT.map(|outcome| outcome.word().to_owned());
+            let query = words.into_iter().chain(values).fold(query, |query, value| query.bind(value));
             query.fetch_all(pool).await
         };
         Ok(self.run_rows(self.database.run(rows).await?)?.pop())

@@ -6,8 +6,9 @@ use super::check::{Check, counted};
 use crate::config::{Config, StatePath};
 use crate::domain::ids::RunId;
 use crate::run::exit::Exit;
+use crate::run::freshness::{Freshness, freshness_in};
 use crate::run::surroundings::state_reader;
-use crate::store::{Holder, Outcome, RunRow, StateError, StateReader};
+use crate::store::{Holder, RunRow, StateError, StateReader};
 
 const STATE: &str = "state";
 const LEASE: &str = "lease";
@@ -16,9 +17,6 @@ const UNSETTLED: &str = "unsettled-writes";
 const APPROVALS: &str = "approvals";
 /// What is looked at in a state that can be read.
 const REST: [&str; 4] = [LEASE, LAST, UNSETTLED, APPROVALS];
-
-/// How many runs back the last success is looked for.
-const RUNS_MAX: u32 = 400;
 
 /// Looks at the state. `run` is the id that this one would have.
 pub(super) async fn check(config: &Config, run: RunId, now: DateTime<Utc>) -> Vec<Check> {
@@ -102,7 +100,7 @@ async fn read(
     };
     Ok(vec![
         lease(&state.holders().await?, now),
-        last_success(&state.runs(RUNS_MAX).await?, config, now),
+        last_success(&freshness_in(Some(state), config, now).await?, state.runs(1).await?.first()),
         settled,
         approvals,
     ])
@@ -124,31 +122,24 @@ fn lease(holders: &[Holder], now: DateTime<Utc>) -> Check {
     }
 }
 
-/// A nightly run that came to its end, degraded or not.
-fn last_success(runs: &[RunRow], config: &Config, now: DateTime<Utc>) -> Check {
-    let came_to_its_end = [Outcome::Done.word(), Outcome::Degraded.word()];
-    let is_success = |run: &&RunRow| {
-        let outcome = run.outcome.as_deref();
-        run.command == "sync" && outcome.is_some_and(|outcome| came_to_its_end.contains(&outcome))
-    };
-    let found = runs.iter().find_map(|run| Some((run, run.finished_at?)).filter(|(run, _)| is_success(run)));
-    let Some((run, finished_at)) = found else {
-        let latest = runs.first().and_then(|run| run.problem.as_deref());
-        let latest = latest.map(|problem| format!("; the latest run said: {problem}")).unwrap_or_default();
+/// A nightly run that came to its end, degraded or not; `latest` is the latest of all runs.
+fn last_success(found: &Freshness, latest: Option<&RunRow>) -> Check {
+    let (Some(run), Some(age)) = (&found.last_success, found.age()) else {
+        let problem = latest.and_then(|run| run.problem.as_deref());
+        let problem = problem.map(|problem| format!("; the latest run said: {problem}")).unwrap_or_default();
         return Check::warn(
             LAST,
-            format!("no `sync` has come to its end yet{latest}"),
+            format!("no `sync` has come to its end yet{problem}"),
             "`psasync plan` shows what the first one would do",
         );
     };
-    let age = now - finished_at;
     let outcome = run.outcome.as_deref().unwrap_or_default();
     let sentence = format!(
         "the last `sync` that came to its end was `{outcome}`, {} h ago, at {}",
         age.num_hours(),
-        finished_at.format("%Y-%m-%d %H:%M UTC")
+        (found.now - age).format("%Y-%m-%d %H:%M UTC")
     );
-    if age.to_std().unwrap_or_default() > config.serve.stale_after {
+    if found.is_stale() {
         return Check::warn(
             LAST,
             sentence,

@@ -3,7 +3,6 @@
 mod approvals;
 mod counts;
 mod forget;
-mod found;
 mod journal;
 mod lease;
 mod migrations;

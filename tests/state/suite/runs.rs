@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use psasync::domain::ids::OrgId;
 use psasync::store::{
-    CallCount, CallCounts, Ended, NewRun, Note, Outcome, RunRow, Settlement, WriteKind, WriteState,
+    CallCount, CallCounts, Ended, NewRun, Note, Outcome, RunRow, Settlement, State, WriteKind, WriteState,
 };
 use rstest::rstest;
 
-use super::{at, begin, ended, new_run, note, noted, run_id};
+use super::{START, at, begin, ended, new_run, note, noted, run_id};
 use crate::Home;
 
 fn ids(runs: &[RunRow]) -> Vec<psasync::domain::ids::RunId> {
@@ -147,4 +148,58 @@ async fn how_the_last_run_ended_is_told_by_command_and_mapping_lines() {
     assert_eq!(last("sync", Some("1 company")).await, Some(Outcome::Done));
     assert_eq!(last("backfill", None).await, Some(Outcome::Refused));
     assert_eq!(last("undo", None).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_success_is_the_last_sync_of_the_whole_mapping_that_was_carried_out() {
+    let home = Home::new();
+    let (state, other) = (home.open().await, home.open_other_tenant().await);
+    let now = at("2026-11-20T12:00:00Z");
+    let last = async || state.reader().last_success(now).await.unwrap().map(|run| run.id);
+    let night = |number: u8, day: u8| new_run(number, &format!("2026-11-{day}T00:00:00Z"));
+    let end = async |state: &State, run: NewRun, outcome| {
+        state.begin_run(&run).await.unwrap();
+        let finished_at = run.started_at + TimeDelta::hours(1);
+        state.finish_run(run.id, &Ended { finished_at, ..ended(outcome, START) }).await.unwrap();
+    };
+    assert!(!state.reader().has_begun().await.unwrap());
+    end(&state, NewRun { scope: Some("1 company".to_owned()), ..night(1, 10) }, Outcome::Done).await;
+    end(&state, NewRun { command: "backfill", ..night(2, 11) }, Outcome::Done).await;
+    end(&other, night(3, 12), Outcome::Done).await;
+    assert!(!state.reader().has_begun().await.unwrap(), "nothing so far was about the whole mapping");
+    end(&state, night(4, 13), Outcome::Failed).await;
+    assert!(state.reader().has_begun().await.unwrap());
+    assert_eq!(last().await, None);
+    end(&state, night(6, 15), Outcome::Degraded).await;
+    end(&state, night(5, 14), Outcome::Done).await;
+    assert_eq!(last().await, Some(run_id(6)), "the last, and not the one that was noted last");
+    for (number, outcome) in [(7, Outcome::Refused), (8, Outcome::Denied), (9, Outcome::Stopped)] {
+        end(&state, night(number, 16), outcome).await;
+    }
+    state.begin_run(&night(10, 17)).await.unwrap();
+    end(&state, night(11, 21), Outcome::Done).await;
+    assert_eq!(last().await, Some(run_id(6)), "what ends in the future was noted by a wrong clock");
+}
+
+#[rstest]
+#[case::for_that_time("2026-11-10T00:00:00Z", "2026-11-10T00:00:03Z", true)]
+#[case::for_a_later_time("2026-11-10T00:05:00Z", "2026-11-10T00:05:00Z", true)]
+#[case::for_an_earlier_time("2026-11-09T23:59:59Z", "2026-11-10T00:00:01Z", false)]
+#[case::in_advance("2026-11-10T00:00:00Z", "2026-11-09T12:00:00Z", false)]
+#[case::for_the_future("2026-11-11T00:00:00Z", "2026-11-10T00:00:01Z", false)]
+#[tokio::test(start_paused = true)]
+async fn a_time_is_served_by_a_success_for_it_or_a_later_one(
+    #[case] scheduled: &str,
+    #[case] started: &str,
+    #[case] is_served: bool,
+) {
+    let home = Home::new();
+    let state = home.open().await;
+    let run = NewRun { scheduled: at(scheduled), ..new_run(1, started) };
+    state.begin_run(&run).await.unwrap();
+    let (due, now) = (at("2026-11-10T00:00:00Z"), at("2026-11-10T09:00:00Z"));
+    let found = async || state.reader().success_since(due, now).await.unwrap().map(|run| run.id);
+    assert_eq!(found().await, None, "it goes on");
+    state.finish_run(run.id, &ended(Outcome::Degraded, "2026-11-10T01:00:00Z")).await.unwrap();
+    assert_eq!(found().await, is_served.then_some(run.id));
 }
