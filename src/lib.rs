@@ -31,5 +31,7 @@ pub mod config;
 pub mod render;
 pub mod run;
 
+pub mod web;
+
 pub mod cli;
 pub mod telemetry;

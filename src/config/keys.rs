@@ -142,12 +142,6 @@ pub(super) fn kind(path: &str) -> Option<Kind> {
     })
 }
 
-/// The setting at this path.
-#[must_use]
-pub fn key_at(path: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.path == path)
-}
-
 /// Every path that may be set, twins included.
 pub(super) fn paths() -> Vec<String> {
     KEYS.iter().flat_map(|key| [Some(key.path.to_owned()), key.file_twin()]).flatten().collect()
@@ -395,14 +389,13 @@ pub const KEYS: &[Key] = &[
         "serve.listen",
         Kind::Text,
         Preset::Text("127.0.0.1:9475"),
-        "address and port of health, metrics and status page",
-    )
-    .later(),
+        "address and port of the pages of `serve`; others than those of this machine reach them at another address than a loopback one",
+    ),
     Key::new(
         "serve.stale_after_h",
         Kind::Integer { min: 1, max: 8_760 },
         Preset::Integer(30),
-        "hours without a finished run after which `doctor` warns",
+        "hours without a finished run after which `/healthz/fresh` is red and `doctor` warns",
     ),
     Key::new(
         "history.keep_days",

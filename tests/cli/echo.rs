@@ -223,6 +223,7 @@ impl Services {
         let mut command = psasync();
         command
             .current_dir(self.folder.path())
+            .env("PSASYNC_SERVE__LISTEN", "127.0.0.1:0")
             .env("PSASYNC_CONFIG", self.secrets.path().join("psasync.toml"));
         command
     }

@@ -11,6 +11,7 @@ mod map;
 mod messages;
 mod saved;
 mod secrets;
+mod serve;
 mod simulated;
 
 use std::fs;
@@ -245,7 +246,9 @@ fn the_configuration_that_simulate_prints_is_ready() {
 #[case::sigterm("TERM", 143)]
 fn a_signal_ends_serve_with_its_exit_code(#[case] signal: &str, #[case] exit: i32) {
     let services = Simulated::start(&["--fleet", "1:1"]);
-    let mut serve = services.command(&["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut serve = services.command(&["serve"]);
+    serve.env("PSASYNC_SERVE__LISTEN", "127.0.0.1:0").stderr(Stdio::piped());
+    let mut serve = serve.spawn().unwrap();
     simulated::wait_for(serve.stderr.take().unwrap(), "waiting for the next run");
     let killed =
         Command::new("kill").args([&format!("-{signal}"), &serve.id().to_string()]).status().unwrap();

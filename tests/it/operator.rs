@@ -26,7 +26,7 @@ const SEED: u64 = 7;
 /// An operator's folder, and what was set besides.
 pub(crate) struct Operator {
     folder: TempDir,
-    settings: BTreeMap<String, String>,
+    pub(crate) settings: BTreeMap<String, String>,
     /// How many runs there were, so that each has an id of its own.
     runs: AtomicU64,
 }
@@ -81,6 +81,10 @@ impl Operator {
         self.folder.path().join("psasync.db")
     }
 
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.folder.path().join("psasync.toml")
+    }
+
     /// The names of the operator's files, and of what psasync made beside them.
     pub(crate) fn files(&self) -> BTreeSet<OsString> {
         std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
@@ -94,9 +98,8 @@ impl Operator {
         stop: &CancellationToken,
         job: Job,
     ) -> Run {
-        let path = self.folder.path().join("psasync.toml");
-        let loaded =
-            config::load(&path, self.settings.clone()).unwrap_or_else(|problems| panic!("{problems}"));
+        let loaded = config::load(&self.config_path(), self.settings.clone())
+            .unwrap_or_else(|problems| panic!("{problems}"));
         let config = loaded.config;
         let mapping =
             mapping_file::load(&config.mapping_file).unwrap_or_else(|problems| panic!("{problems}"));

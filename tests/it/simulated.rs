@@ -11,6 +11,7 @@ use std::sync::{Arc, MutexGuard};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Full};
 use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Finding, Reason};
 use psasync::domain::ids::PsaId;
@@ -32,10 +33,12 @@ use psasync::run::{
     plan_undo, probe_write, saved_plan, shadow, sync, undo,
 };
 use psasync::store::{Forgotten, Lease, RECORDS, State};
+use psasync::web::{Site, router};
 use serde_json::Value;
 use simulator::world::Configuration;
 use simulator::{Fault, Logged, Service, Settings, Simulation, World};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use crate::network::{Death, Instead, Network};
 use crate::operator::{Operator, Run};
@@ -385,6 +388,28 @@ impl Night {
     pub(crate) async fn take(&self, lease: &'static str) -> Lease {
         let (state, run) = (self.state().await, self.run());
         Lease::acquire(&state, lease, run.id, run.clock, &self.stop).await.unwrap()
+    }
+
+    /// The configuration file.
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.operator.config_path()
+    }
+
+    /// The answer of `serve` to a request without a body.
+    pub(crate) async fn ask_page(&self, method: &str, path: &str) -> Response<String> {
+        let simulation = self.simulation.clone();
+        let settings = self.operator.settings.clone();
+        let pages = router(Site::new(move || simulation.now(), &self.config_path(), settings));
+        let request = Request::builder().method(method).uri(path).body(Full::<Bytes>::default()).unwrap();
+        let (head, body) = pages.oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Response::from_parts(head, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// Status and text of a page.
+    pub(crate) async fn page(&self, path: &str) -> (u16, String) {
+        let response = self.ask_page("GET", path).await;
+        (response.status().as_u16(), response.into_body())
     }
 
     /// A process that was started just now.

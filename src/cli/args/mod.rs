@@ -164,7 +164,7 @@ pub(super) enum Command {
     History(HistoryArgs),
     /// Put back what a run wrote, where it is still there
     Undo(UndoArgs),
-    /// Stay up, and run `sync` at 00:00 UTC every night
+    /// Stay up, run `sync` at 00:00 UTC every night, and answer about its health
     Serve,
     /// Look at the configuration
     #[command(subcommand)]

@@ -1,30 +1,60 @@
 //! `psasync serve`.
 
+use std::net::SocketAddr;
+
 use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::sync::night;
 use crate::cli::args::{Format, ScopeArgs};
-use crate::cli::context::Context;
+use crate::cli::context::{Context, environment};
 use crate::cli::failure::Failure;
 use crate::clock::Clock;
+use crate::domain::text::system_words;
 use crate::run::{Exit, serve};
+use crate::web::{Listener, Site, router};
 
 /// The only schedule that this version runs by.
 const MIDNIGHT: &str = "0 0 * * *";
 
 pub(in crate::cli) async fn run(context: &Context) -> Result<Exit, Failure> {
-    let schedule = context.ready()?.config.schedule;
-    if schedule.cron.split_whitespace().collect::<Vec<_>>().join(" ") != MIDNIGHT {
-        let message =
-            format!("`schedule.cron` is `{}`; this version of `serve` runs at 00:00 UTC only", schedule.cron);
+    let config = context.ready()?.config;
+    let cron = &config.schedule.cron;
+    if cron.split_whitespace().collect::<Vec<_>>().join(" ") != MIDNIGHT {
+        let message = format!("`schedule.cron` is `{cron}`; this version of `serve` runs at 00:00 UTC only");
         let hint = "set it to `0 0 * * *`, or start `psasync sync` from cron at another time";
         return Err(Failure::new(Exit::Config, message, hint));
     }
-    let stop = &context.signals.stop;
+    let listener = listen(config.serve.listen).await?;
+    let site = Site::new(|| Clock::system().now(), &context.config_path, environment()?);
+    let over = CancellationToken::new();
+    let pages = tokio::spawn(listener.serve(router(site), over.clone()));
+    // The pages stay up until the last write was finished.
+    nights(context).await;
+    over.cancel();
+    pages.await.map_err(|error| Failure::failed(format!("the pages failed: {error}"), ""))?;
+    Ok(context.signals.exit().unwrap_or(Exit::Done))
+}
+
+async fn listen(address: SocketAddr) -> Result<Listener, Failure> {
+    let listening = async {
+        let listener = Listener::at(address).await?;
+        Ok((listener.address()?, listener))
+    };
+    let (address, listener) = listening.await.map_err(|error: std::io::Error| {
+        let why = system_words(&error.to_string());
+        let hint = "end what listens there, perhaps another `psasync serve`, or set `serve.listen` to another port of this machine";
+        Failure::failed(format!("nothing can listen at {address}: {why}"), hint)
+    })?;
+    info!("the pages are at http://{address}");
+    Ok(listener)
+}
+
+async fn nights(context: &Context) {
     serve(
         || Clock::system().now(),
-        stop,
+        &context.signals.stop,
         async |scheduled| {
             // Read anew every night: an operator who changes the mapping does not think of restarting.
             match run_once(context, scheduled).await {
@@ -43,7 +73,6 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<Exit, Failure> {
         },
     )
     .await;
-    Ok(context.signals.exit().unwrap_or(Exit::Done))
 }
 
 async fn run_once(context: &Context, scheduled: DateTime<Utc>) -> Result<Exit, Failure> {
