@@ -142,6 +142,12 @@ pub(super) fn kind(path: &str) -> Option<Kind> {
     })
 }
 
+/// The setting at this path.
+#[must_use]
+pub fn key_at(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
 /// Every path that may be set, twins included.
 pub(super) fn paths() -> Vec<String> {
     KEYS.iter().flat_map(|key| [Some(key.path.to_owned()), key.file_twin()]).flatten().collect()

@@ -17,6 +17,12 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// The severity with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Info, Self::Attention, Self::Failure].into_iter().find(|severity| severity.name() == name)
+    }
+
     /// The name in every rendering.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -62,6 +68,12 @@ impl Bucket {
         Self::Failed,
         Self::Paused,
     ];
+
+    /// The bucket with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|bucket| bucket.name() == name)
+    }
 
     /// The name in every summary.
     #[must_use]

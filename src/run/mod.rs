@@ -10,6 +10,7 @@ mod error;
 mod exit;
 mod explain;
 mod fill;
+mod found;
 mod freshness;
 mod history;
 mod inquiry;

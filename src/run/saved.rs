@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::error::RunError;
+use super::found::keep_found;
 use super::invocation::Invocation;
 use super::prepare::Memory;
 use super::recorded::{Order, Recorded, Title};
@@ -92,6 +93,9 @@ pub async fn apply_saved<E: Exchange>(
         let invocation = order.invocation.clone();
         let order = Order { plan, type_state: &type_state, waivers: &waivers, invocation };
         let report = recorded.apply(services, order).await?;
+        // It knows its own lines, as they were when it was made.
+        let lines = report.plan.lines.iter().map(|line| line.line.psa_id.key()).collect();
+        keep_found(state, &Scope::Companies(lines), saved.made_at, &report).await;
         if saved.companies.is_empty() {
             roll.keep_after(state, &config.record.type_name, &report).await;
         }

@@ -1,6 +1,7 @@
 //! One run: plan, and carry the plan out.
 
 use super::error::RunError;
+use super::found::keep_found;
 use super::prepare::{Job, Memory, Preparation, Prepared};
 use super::recorded::{Order, Recorded};
 use super::report::{Calls, Planned, Report};
@@ -56,6 +57,7 @@ pub async fn sync<E: Exchange>(
         let (waivers, invocation) = (&job.waivers, job.invocation.clone());
         let order = Order { plan, type_state: &type_state, waivers, invocation };
         let report = recorded.apply(services, order).await?;
+        keep_found(state, &job.scope, report.started_at, &report).await;
         if matches!(job.scope, Scope::Fleet) {
             roll.keep_after(state, &surroundings.config.record.type_name, &report).await;
         }

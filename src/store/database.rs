@@ -24,6 +24,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "state", include_str!("migrations/0001_state.sql")),
     (2, "approvals", include_str!("migrations/0002_approvals.sql")),
     (3, "scope", include_str!("migrations/0003_scope.sql")),
+    (4, "found", include_str!("migrations/0004_found.sql")),
 ];
 
 /// Where the state is kept.

@@ -1,7 +1,7 @@
 //! What the state gives up: by age, and on a person's word.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{AnyPool, AssertSqlSafe, Row as _};
+use sqlx::{Any, AnyPool, AssertSqlSafe, Row as _, Transaction};
 
 use super::approvals::APPROVAL_LAPSES_AFTER;
 use super::error::StateError;
@@ -89,7 +89,8 @@ impl State {
                     query.bind(FORGOTTEN_PROBLEM).execute(&mut *transaction).await?;
                 }
             }
-            for table in ["approvals", "known_records"] {
+            blot_findings(&mut transaction, &tenant, &psa_key, &organizations).await?;
+            for table in ["approvals", "known_records", "found_lines", "line_findings"] {
                 let delete = format!("DELETE FROM {table} WHERE tenant = $1 AND psa_key = $2");
                 let query = sqlx::query(AssertSqlSafe(delete)).bind(&tenant).bind(&psa_key);
                 query.execute(&mut *transaction).await?;
@@ -99,11 +100,12 @@ impl State {
             sqlx::query(approvals).bind(&psa_key).bind(&tenant).execute(&mut *transaction).await?;
             for organization in organizations {
                 let id = signed(organization.0);
-                let known = "DELETE FROM known_records WHERE tenant = $1 AND org_id = $2";
-                sqlx::query(known).bind(&tenant).bind(id).execute(&mut *transaction).await?;
-                let altered = "DELETE FROM altered_answers WHERE tenant = $1 AND org_id = $2";
+                for table in ["known_records", "altered_answers", "found_lines", "line_findings"] {
+                    let delete = format!("DELETE FROM {table} WHERE tenant = $1 AND org_id = $2");
+                    let query = sqlx::query(AssertSqlSafe(delete)).bind(&tenant).bind(id);
+                    query.execute(&mut *transaction).await?;
+                }
                 let counts = "DELETE FROM month_counts WHERE tenant = $1 AND org_id = $2";
-                sqlx::query(altered).bind(&tenant).bind(id).execute(&mut *transaction).await?;
                 // Also under another PSA ID: the company may have been renamed since.
                 let writes = AssertSqlSafe(format!("DELETE FROM writes WHERE org_id = $1 {of_tenant}"));
                 let removed = sqlx::query(writes).bind(id).bind(&tenant).execute(&mut *transaction).await?;
@@ -123,7 +125,39 @@ impl State {
     }
 }
 
-/// What stands in the history where a problem named a company that is forgotten.
+/// Takes a company out of findings that are about something else: what is about no line and names it or one of its organizations goes,
+/// of another line's finding the sentence.
+async fn blot_findings(
+    transaction: &mut Transaction<'_, Any>,
+    tenant: &str,
+    psa_key: &str,
+    organizations: &[OrgId],
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<_> = organizations.iter().map(ToString::to_string).collect();
+    let is_named = |text: &str| names(text, psa_key) || ids.iter().any(|id| names(text, id));
+    let general = "SELECT reason, subject, sentence FROM general_findings WHERE tenant = $1";
+    for row in sqlx::query(general).bind(tenant.to_owned()).fetch_all(&mut **transaction).await? {
+        let (reason, subject, sentence): (String, String, String) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        if is_named(&subject) || is_named(&sentence) {
+            let delete = "DELETE FROM general_findings WHERE tenant = $1 AND reason = $2 AND subject = $3";
+            let query = sqlx::query(delete).bind(tenant.to_owned()).bind(reason).bind(subject);
+            query.execute(&mut **transaction).await?;
+        }
+    }
+    let lines = "SELECT sentence FROM line_findings WHERE tenant = $1 GROUP BY sentence";
+    for row in sqlx::query(lines).bind(tenant.to_owned()).fetch_all(&mut **transaction).await? {
+        let sentence: String = row.try_get(0)?;
+        if is_named(&sentence) {
+            let update = "UPDATE line_findings SET sentence = $3 WHERE tenant = $1 AND sentence = $2";
+            let query = sqlx::query(update).bind(tenant.to_owned()).bind(sentence).bind(FORGOTTEN_PROBLEM);
+            query.execute(&mut **transaction).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What stands in the history and in findings where a company was named that is forgotten.
 const FORGOTTEN_PROBLEM: &str = "it named a company that was forgotten since";
 
 /// Whether a text has a PSA ID among its words. Not the database's to tell: it knows lower case for ASCII only.
@@ -144,7 +178,8 @@ impl StateReader {
         let (tenant, psa_key) = (self.tenant.clone(), psa_key.to_owned());
         let select = "SELECT w.org_id FROM writes w JOIN runs r ON r.run_id = w.run_id WHERE r.tenant = $1 AND w.psa_key = $2 UNION \
                       SELECT org_id FROM month_counts WHERE tenant = $1 AND psa_key = $2 UNION \
-                      SELECT org_id FROM known_records WHERE tenant = $1 AND psa_key = $2 AND org_id IS NOT NULL ORDER BY 1";
+                      SELECT org_id FROM known_records WHERE tenant = $1 AND psa_key = $2 AND org_id IS NOT NULL UNION \
+                      SELECT org_id FROM found_lines WHERE tenant = $1 AND psa_key = $2 ORDER BY 1";
         let rows = async move |pool: &AnyPool| {
             sqlx::query_scalar::<_, i64>(select).bind(tenant).bind(psa_key).fetch_all(pool).await
         };

@@ -157,7 +157,7 @@ async fn max_creates_is_not_applied_while_no_record_exists_at_all() {
 
 // The whole fleet
 
-fn six() -> World {
+pub(crate) fn six() -> World {
     let mut world = with_customers(&["ACME", "BETA", "GAMMA", "DELTA", "EPSILON", "ZETA"]);
     for number in 1..=6 {
         let organization = (FieldId::OrganizationId, json!((100 + number).to_string()));

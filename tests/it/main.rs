@@ -12,6 +12,7 @@ mod doctor;
 mod explain;
 mod filling;
 mod foreign_writer;
+mod found;
 mod guards;
 mod hand_over;
 mod history;

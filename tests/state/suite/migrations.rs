@@ -6,13 +6,14 @@ use chrono::{DateTime, Utc};
 use psasync::clock::Clock;
 use psasync::domain::answer::{Alteration, Stored};
 use psasync::domain::field::FieldId;
+use psasync::domain::finding::{Bucket, Severity};
 use psasync::domain::ids::{CompanyId, OrgId, PsaId, RecordId, RunId};
 use psasync::domain::metrics::{CategoryRequests, MonthAnswers, Threats};
 use psasync::domain::record::KnownRecord;
 use psasync::domain::waiver::{Rule, Waiver};
 use psasync::store::{
-    CallCount, CallCounts, Lease, LeaseError, MIGRATIONS, MonthCounts, RECORDS, RunRow, State, StateReader,
-    WriteKind, WriteRow, WriteState,
+    CallCount, CallCounts, FoundLine, KeptFinding, Lease, LeaseError, MIGRATIONS, MonthCounts, RECORDS,
+    RunRow, State, StateReader, WriteKind, WriteRow, WriteState,
 };
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
@@ -22,7 +23,7 @@ use super::{answers, at};
 use crate::{Home, elsewhere};
 
 /// For every migration: its schema, the SHA-384 of its text as it was released, and rows of that schema for the next to carry.
-const RELEASED: [(i64, &str, &str); 3] = [
+const RELEASED: [(i64, &str, &str); 4] = [
     (
         1,
         "ea260f135632d1fbd67f09db92f7b0c7e7efe4deb1a5050949c7ac21a480ac170af37d8a62cbf8606aef79e19eae83bf",
@@ -40,6 +41,16 @@ const RELEASED: [(i64, &str, &str); 3] = [
             include_str!("../samples/0001.sql"),
             include_str!("../samples/0002.sql"),
             include_str!("../samples/0003.sql")
+        ),
+    ),
+    (
+        4,
+        "49906ffb4888428df96cd801977c7d3e4c0f6f9d064d6dfd6a20422a261f17e8bbb05b78666ea86169fc333195bc49da",
+        concat!(
+            include_str!("../samples/0001.sql"),
+            include_str!("../samples/0002.sql"),
+            include_str!("../samples/0003.sql"),
+            include_str!("../samples/0004.sql")
         ),
     ),
 ];
@@ -106,6 +117,9 @@ async fn every_schema_is_brought_up_to_date_with_all_that_it_held() {
         assert_leased(&state).await;
         if schema >= 2 {
             assert_approved(reader).await;
+        }
+        if schema >= 4 {
+            assert_found(reader).await;
         }
     }
 }
@@ -229,6 +243,43 @@ async fn assert_approved(reader: &StateReader) {
     assert_eq!(waiting, [all(Some("2026-11-02T09:00:00Z")), one("2026-11-02T09:01:00Z")]);
     let used = reader.approvals_by_run().await.unwrap();
     assert_eq!(used, BTreeMap::from([(run(1), vec![all(None), one("2026-10-31T09:01:00Z")])]));
+}
+
+async fn assert_found(reader: &StateReader) {
+    let finding = |code: &str, severity, subject: &str, sentence: &str| KeptFinding {
+        code: code.to_owned(),
+        severity,
+        subject: subject.to_owned(),
+        sentence: sentence.to_owned(),
+    };
+    let acme = FoundLine {
+        organization: OrgId(1),
+        psa_id: PsaId::new("ACME Süd").unwrap(),
+        bucket: Bucket::Held,
+        looked_at: at("2026-11-02T00:00:00Z"),
+        up_to_date_at: Some(at("2026-11-01T00:00:00Z")),
+        findings: vec![
+            finding("value-fell-to-zero", Severity::Failure, "ACME Süd", "Seats fell to 0"),
+            finding(
+                "company-inactive",
+                Severity::Attention,
+                "ACME Süd",
+                "the company's status is „inactive“",
+            ),
+        ],
+    };
+    let beta = FoundLine {
+        organization: OrgId(2),
+        psa_id: PsaId::new("BETA").unwrap(),
+        bucket: Bucket::Skipped,
+        up_to_date_at: None,
+        findings: Vec::new(),
+        ..acme.clone()
+    };
+    assert_eq!(reader.found_lines().await.unwrap(), [acme, beta]);
+    let gamma = "\"Gamma\" has no company in the mapping";
+    let expected = [finding("unmapped", Severity::Info, "3", gamma)];
+    assert_eq!(reader.general_findings().await.unwrap(), expected);
 }
 
 /// The run that died has the lease until a minute after its last renewal.

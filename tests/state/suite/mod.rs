@@ -3,6 +3,7 @@
 mod approvals;
 mod counts;
 mod forget;
+mod found;
 mod journal;
 mod lease;
 mod migrations;

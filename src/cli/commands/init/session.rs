@@ -9,7 +9,7 @@ use crate::cli::context::{Context, environment};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
 use crate::cli::terminal::{Terminal, Unanswered};
-use crate::config::keys::{KEYS, Key};
+use crate::config::keys::{KEYS, Key, key_at};
 use crate::config::{Draft, Origin, Problems};
 use crate::render::text;
 use crate::run::Exit;
@@ -169,7 +169,7 @@ impl<'a> Session<'a> {
             Some(Origin::File | Origin::Preset) | None => true,
         };
         if !is_open && origin == Some(Origin::Environment) && self.terminal.is_some() {
-            let variable = KEYS.iter().find(|known| known.path == key).map(Key::variable).unwrap_or_default();
+            let variable = key_at(key).map(Key::variable).unwrap_or_default();
             let place = match self.files.get(key) {
                 Some(file) => file.display().to_string(),
                 None => format!("{variable} or its `_FILE` twin"),
@@ -220,7 +220,7 @@ impl<'a> Session<'a> {
         for key in keys {
             self.refused.insert(key);
             self.files.remove(key);
-            let is_secret = KEYS.iter().any(|known| known.path == *key && known.file_twin().is_some());
+            let is_secret = key_at(key).is_some_and(|key| key.file_twin().is_some());
             if let Some(answer) = self.answers.remove(key).filter(|_| !is_secret) {
                 self.offers.entry(key).or_insert_with(|| answer.expose().to_owned());
             }

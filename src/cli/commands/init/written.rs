@@ -10,8 +10,24 @@ use crate::cli::printer;
 use crate::config::keys::{KEYS, Key};
 use crate::config::{Written, secret_path, with_settings};
 use crate::run::Exit;
+use crate::secret::Secret;
 
 const MAPPING_KEY: &str = "mapping.file";
+
+/// What the configuration gets for one key.
+enum Entry {
+    Text(Secret),
+    InFile(String),
+}
+
+impl Entry {
+    fn written(&self) -> Written<'_> {
+        match self {
+            Self::Text(text) => Written::Text(text.expose()),
+            Self::InFile(file) => Written::InFile(file),
+        }
+    }
+}
 
 /// Writes the answers. What a person had written before stays, and so does what comes from the environment.
 pub(super) fn write(session: &Session<'_>) -> Result<(), Failure> {
@@ -25,30 +41,28 @@ pub(super) fn write(session: &Session<'_>) -> Result<(), Failure> {
             return Err(Failure::failed(message, "nothing was written"));
         }
     };
-    let mapping = draft.value(MAPPING_KEY).map(|(_, name)| name.clone());
-    let (mut texts, mut in_files) = (Vec::new(), Vec::new());
+    let mapping = draft.value(MAPPING_KEY).map(|(_, name)| name).filter(|_| before.is_empty());
+    let mut entries = Vec::new();
     for key in KEYS {
-        if let Some(file) = session.files.get(key.path) {
-            in_files.push((key.path, file.to_string_lossy().into_owned()));
-        } else if let Some(answer) = session.answers.get(key.path) {
-            if key.file_twin().is_none() || session.args.secrets_in_config {
-                texts.push((key.path, answer.clone()));
-            } else {
-                write_secret(path, key, answer.expose())?;
-                in_files.push((key.path, secret_path(key)));
+        let answer = session.answers.get(key.path).or(mapping.filter(|_| key.path == MAPPING_KEY));
+        let entry = match (session.files.get(key.path), answer) {
+            (Some(file), _) => Entry::InFile(file.to_string_lossy().into_owned()),
+            (None, Some(answer)) if key.file_twin().is_none() || session.args.secrets_in_config => {
+                Entry::Text(answer.clone())
             }
-        }
+            (None, Some(answer)) => {
+                write_secret(path, key, answer.expose())?;
+                Entry::InFile(secret_path(key))
+            }
+            (None, None) => continue,
+        };
+        entries.push((key.path, entry));
     }
-    texts.extend(mapping.filter(|_| before.is_empty()).map(|name| (MAPPING_KEY, name)));
-    if texts.is_empty() && in_files.is_empty() {
+    if entries.is_empty() {
         printer::note(&format!("{} stays as it is", path.display()));
         return Ok(());
     }
-    // In the order of the table of settings.
-    let position = |path: &str| KEYS.iter().position(|key| key.path == path);
-    let mut settings: Vec<_> = texts.iter().map(|(key, text)| (*key, Written::Text(text.expose()))).collect();
-    settings.extend(in_files.iter().map(|(key, file)| (*key, Written::InFile(file))));
-    settings.sort_by_key(|(key, _)| position(key));
+    let settings: Vec<_> = entries.iter().map(|(key, entry)| (*key, entry.written())).collect();
     let text = with_settings(&before, &settings).map_err(|error| {
         let message = format!("{}: {}", path.display(), error.message());
         Failure::new(Exit::Config, message, "correct the file, or move it away")
