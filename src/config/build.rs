@@ -3,6 +3,8 @@
 //! Every function returns `None` exactly where it, or what came before it, has reported a problem; and each reads all of its keys
 //! before it gives up, so that one problem does not hide another.
 
+mod notify;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +36,7 @@ pub(super) fn build(settled: &Settled, folder: &Path, problems: &mut Problems) -
     let state = state(&mut reader);
     let cron = reader.parse("schedule.cron", validate::cron);
     let listen = reader.parse("serve.listen", validate::listen);
+    let notify = notify::notify(&mut reader);
     Some(Config {
         umbrella: umbrella?,
         connectwise: connectwise?,
@@ -48,6 +51,7 @@ pub(super) fn build(settled: &Settled, folder: &Path, problems: &mut Problems) -
             stale_after: Duration::from_secs(3_600 * u64::from(reader.integer("serve.stale_after_h")?)),
         },
         history: History { keep_days: reader.integer("history.keep_days")? },
+        notify: notify?,
     })
 }
 

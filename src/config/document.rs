@@ -8,13 +8,15 @@ const EXAMPLE_HEAD: &str = "\
 #
 # A setting can be overridden by a variable: `PSASYNC_UMBRELLA__API_SECRET` for `api_secret` in `[umbrella]`. A secret may stand in a
 # file of its own, which its key with `_file` names. Relative paths start at this file's folder. A comment sign stands in front of
-# secrets and of what this version does not use yet.
+# secrets, of sections that may be left out as a whole, and of what this version does not use yet.
 ";
 
 const REFERENCE_HEAD: &str = "\
 # Configuration
 
 Every setting, made from the table in `src/config/keys.rs`. `psasync.example.toml` shows them in a file.
+
+A section that has keys which are required in this section may be left out as a whole: what it is about is switched off then.
 
 A variable wins over the file. Lists are comma separated in a variable. Every secret has a twin with `_file` behind its name (and
 `_FILE` behind its variable's) that names a file with the secret; a line break at its end is cut. Relative paths start at the
@@ -32,7 +34,8 @@ const REFERENCE_COLUMNS: &str = "| key | takes | default | variable | meaning |\
 pub fn example() -> String {
     let mut text = EXAMPLE_HEAD.to_owned();
     for section in sections() {
-        text += &format!("\n[{section}]\n");
+        let sign = sign(Key::is_optional_section(section));
+        text += &format!("\n{sign}[{section}]\n");
         text.extend(KEYS.iter().filter(|key| key.section() == section).map(example_lines));
     }
     text
@@ -50,8 +53,9 @@ pub fn reference() -> String {
 }
 
 fn example_lines(key: &Key) -> String {
-    let (name, value) = (key.name(), toml_value(key.preset));
-    let sign = if key.kind == Kind::Secret || key.effect == Effect::Later { "# " } else { "" };
+    let (name, value) = (key.name(), toml_value(key));
+    let is_apart = key.kind == Kind::Secret || key.effect == Effect::Later;
+    let sign = sign(is_apart || Key::is_optional_section(key.section()));
     let twin = match key.kind {
         Kind::Secret => format!("# {name}_file = \"{}\"\n", secret_path(key)),
         _ => String::new(),
@@ -59,9 +63,14 @@ fn example_lines(key: &Key) -> String {
     format!("# {}\n{sign}{name} = {value}\n{twin}", comment(key))
 }
 
+/// What stands in front of a line that is not to be taken as it is.
+fn sign(is_apart: bool) -> &'static str {
+    if is_apart { "# " } else { "" }
+}
+
 fn comment(key: &Key) -> String {
     match (key.preset, key.kind) {
-        (Preset::Required(_), _) => format!("{}; required", key.doc),
+        (Preset::Required(_) | Preset::WithSection(_), _) => format!("{}; required", key.doc),
         (_, Kind::OneOf(names)) => format!("{} ({})", key.doc, names.join(" | ")),
         _ => key.doc.to_owned(),
     }
@@ -73,9 +82,10 @@ pub fn secret_path(key: &Key) -> String {
     format!("secrets/{}", key.path.replace(['.', '_'], "-"))
 }
 
-fn toml_value(preset: Preset) -> String {
-    match preset {
-        Preset::Required(text) | Preset::Text(text) => format!("\"{text}\""),
+fn toml_value(key: &Key) -> String {
+    match key.preset {
+        Preset::WithSection(text) if key.kind == Kind::TextList => format!("[\"{text}\"]"),
+        Preset::Required(text) | Preset::WithSection(text) | Preset::Text(text) => format!("\"{text}\""),
         Preset::Integer(number) => number.to_string(),
         Preset::Bool(value) => value.to_string(),
         Preset::TextList(texts) => {
@@ -87,7 +97,8 @@ fn toml_value(preset: Preset) -> String {
 fn reference_line(key: &Key) -> String {
     let default = match key.preset {
         Preset::Required(_) => "required".to_owned(),
-        preset => format!("`{}`", toml_value(preset)),
+        Preset::WithSection(_) => "required in this section".to_owned(),
+        _ => format!("`{}`", toml_value(key)),
     };
     let later = if key.effect == Effect::Later { " (no effect in this version)" } else { "" };
     let (name, takes, variable, doc) = (key.name(), takes(key.kind), key.variable(), key.doc);

@@ -134,10 +134,6 @@ impl Reader<'_> {
     }
 
     fn unknown(&mut self, path: &str, at: usize, value: &Spanned<DeValue<'_>>) {
-        if let Some(fault) = super::refusal(path) {
-            self.problems.add(self.place(at), fault);
-            return;
-        }
         let has_header = self.text[value.span().start..].starts_with('[');
         match value.get_ref() {
             DeValue::Table(table) if has_header => self.unknown_section(path, at, table),

@@ -32,6 +32,9 @@ pub enum Kind {
 pub enum Preset {
     /// It has to be set. The text is what the example file shows.
     Required(&'static str),
+    /// Nothing, where nothing else of its section is set and the file does not have the section either; otherwise it has to be set. The
+    /// text is what the example file shows.
+    WithSection(&'static str),
     /// A text; the empty text stands for "not set".
     Text(&'static str),
     /// A whole number.
@@ -100,6 +103,12 @@ impl Key {
         variable(self.path)
     }
 
+    /// Whether its section may be left out as a whole, and is not there by itself.
+    #[must_use]
+    pub fn is_optional_section(section: &str) -> bool {
+        KEYS.iter().any(|key| key.section() == section && matches!(key.preset, Preset::WithSection(_)))
+    }
+
     /// The path of the twin that names a file with the value. Only secrets have one.
     #[must_use]
     pub fn file_twin(&self) -> Option<String> {
@@ -156,6 +165,8 @@ pub(super) fn paths() -> Vec<String> {
 const PER_MINUTE: Kind = Kind::Integer { min: 1, max: 10_000_000 };
 const CONCURRENCY: Kind = Kind::Integer { min: 1, max: 256 };
 const PERCENT: Kind = Kind::Integer { min: 0, max: 100 };
+const EVENTS: Preset = Preset::TextList(&["failed", "degraded", "refused", "recovered"]);
+const EVENTS_DOC: &str = "the runs that it is told of: `failed`, `degraded`, `refused`, `recovered`";
 const SECONDS: Kind = Kind::Integer { min: 1, max: 3_600 };
 
 /// Every setting, in the order in which the example file and the reference show them.
@@ -409,6 +420,19 @@ pub const KEYS: &[Key] = &[
         Preset::Integer(400),
         "days for which the history is kept",
     ),
+    Key::new(
+        "notify.webhook.url",
+        Kind::Secret,
+        Preset::WithSection("https://hooks.example.com/psasync"),
+        "address that gets each notice as JSON",
+    ),
+    Key::new(
+        "notify.webhook.token",
+        Kind::Secret,
+        Preset::Text(""),
+        "sent in the header `Authorization`, behind `Bearer`; empty: no such header",
+    ),
+    Key::new("notify.webhook.on", Kind::TextList, EVENTS, EVENTS_DOC),
 ];
 
 #[cfg(test)]
@@ -443,7 +467,7 @@ mod tests {
                 (Kind::Bool, Preset::Bool(_)) | (Kind::TextList, Preset::TextList(_)) => true,
                 (
                     Kind::Text | Kind::Url | Kind::Path | Kind::Secret,
-                    Preset::Text(_) | Preset::Required(_),
+                    Preset::Text(_) | Preset::Required(_) | Preset::WithSection(_),
                 ) => true,
                 _ => false,
             };

@@ -97,10 +97,7 @@ pub(super) fn from_environment(
         let place = Place::Variable(name.clone());
         let Some((path, kind)) = known.get(&name).and_then(|path| Some((path, keys::kind(path)?))) else {
             let path = rest.to_lowercase().replace(VARIABLE_SEPARATOR, ".");
-            match super::refusal(&path) {
-                Some(fault) => problems.add(place, fault),
-                None => layer.unknown(&path, &name, place, problems, keys::variable),
-            }
+            layer.unknown(&path, &name, place, problems, keys::variable);
             continue;
         };
         layer.set(path, kind, place, Raw::from_variable(&text, kind), problems);
@@ -111,6 +108,7 @@ pub(super) fn from_environment(
 /// The value of every key, unless something is wrong with it, which has been reported then.
 pub(super) struct Settled {
     values: BTreeMap<&'static str, (Place, Value)>,
+    sections: BTreeSet<&'static str>,
     /// What is set and has no effect yet, and which files with secrets are open to others.
     pub(super) notices: Vec<String>,
 }
@@ -119,6 +117,11 @@ impl Settled {
     /// The value of a key, and where it comes from.
     pub(super) fn get(&self, path: &str) -> Option<&(Place, Value)> {
         self.values.get(path)
+    }
+
+    /// Whether somebody began the section: the file has it, or one of its keys is set.
+    pub(super) fn has_section(&self, section: &str) -> bool {
+        self.sections.contains(section)
     }
 }
 
@@ -132,7 +135,8 @@ pub(super) fn settle(
 ) -> Settled {
     let folder = file_path.parent().unwrap_or(Path::new(""));
     let mut layers = [environment, file];
-    let mut settled = Settled { values: BTreeMap::new(), notices: Vec::new() };
+    let sections = begun_sections(&layers);
+    let mut settled = Settled { values: BTreeMap::new(), sections, notices: Vec::new() };
     for key in KEYS {
         settled.notices.extend(notices(key, &layers));
         for layer in &layers {
@@ -148,7 +152,12 @@ pub(super) fn settle(
             None => match preset(key.preset) {
                 Some(value) => Some((Place::file(file_path), value)),
                 None => {
-                    if syntax == Syntax::Sound && !layers.iter().any(|layer| layer.mentions(key)) {
+                    let is_needed = match key.preset {
+                        Preset::WithSection(_) => settled.has_section(key.section()),
+                        _ => true,
+                    };
+                    let is_mentioned = layers.iter().any(|layer| layer.mentions(key));
+                    if is_needed && syntax == Syntax::Sound && !is_mentioned {
                         report_missing(key, file_path, &layers[1], problems);
                     }
                     None
@@ -158,6 +167,13 @@ pub(super) fn settle(
         settled.values.extend(value.map(|value| (key.path, value)));
     }
     settled
+}
+
+fn begun_sections(layers: &[Layer]) -> BTreeSet<&'static str> {
+    let is_begun = |key: &&Key| {
+        layers.iter().any(|layer| layer.sections.contains_key(key.section()) || layer.mentions(key))
+    };
+    KEYS.iter().filter(is_begun).map(Key::section).collect()
 }
 
 fn notices(key: &Key, layers: &[Layer]) -> Vec<String> {
@@ -241,7 +257,7 @@ fn check(key: &Key, value: Value) -> Result<Value, Fault> {
 
 fn preset(preset: Preset) -> Option<Value> {
     match preset {
-        Preset::Required(_) => None,
+        Preset::Required(_) | Preset::WithSection(_) => None,
         Preset::Text(text) => Some(Value::Text(text.to_owned())),
         Preset::Integer(number) => Some(Value::Integer(number)),
         Preset::Bool(value) => Some(Value::Bool(value)),

@@ -30,8 +30,8 @@ pub use document::{example, reference, secret_path};
 pub use draft::{Draft, Origin, Written, with_settings};
 pub use files::keep_owner;
 pub use model::{
-    Config, ConnectWise, ConnectWiseLimits, Guards, History, Http, Record, Schedule, Serve, State, StatePath,
-    Touch, Umbrella, UmbrellaLimits,
+    Config, ConnectWise, ConnectWiseLimits, Event, Guards, History, Http, Notify, Record, Schedule, Serve,
+    State, StatePath, Touch, Umbrella, UmbrellaLimits, Webhook,
 };
 pub(crate) use problem::shown;
 pub use problem::{Place, Position, Problem, Problems};
@@ -112,15 +112,6 @@ fn load_bytes(
         _ => Err(problems.sorted()),
     };
     (loaded, mapping_path)
-}
-
-/// Why nothing under this path can be set in this version, although a later one will know it.
-fn refusal(path: &str) -> Option<Fault> {
-    let is_notify = path == "notify" || path.starts_with("notify.");
-    is_notify.then(|| {
-        Fault::new("`[notify]` is not built yet: this version sends no messages")
-            .hint("remove the section and its variables")
-    })
 }
 
 #[cfg(test)]

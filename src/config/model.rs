@@ -38,6 +38,8 @@ pub struct Config {
     pub serve: Serve,
     /// How long the history is kept.
     pub history: History,
+    /// Who is told how a run ended.
+    pub notify: Notify,
 }
 
 /// Section `umbrella`.
@@ -207,4 +209,60 @@ pub struct Serve {
 pub struct History {
     /// Days for which it is kept.
     pub keep_days: u32,
+}
+
+/// Sections `notify.*`; what is `None` is switched off.
+#[derive(Clone, Default)]
+pub struct Notify {
+    /// Any receiver of JSON.
+    pub webhook: Option<Webhook>,
+}
+
+impl Notify {
+    /// Whether nobody is told.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { webhook } = self;
+        webhook.is_none()
+    }
+}
+
+/// Section `notify.webhook`.
+#[derive(Clone)]
+pub struct Webhook {
+    /// Where to send to; whoever knows it may send there.
+    pub url: Secret,
+    /// What stands behind `Bearer` in the header `Authorization`.
+    pub token: Option<Secret>,
+    /// Which runs to tell of.
+    pub on: Vec<Event>,
+}
+
+/// What a run came to, as far as somebody wants to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It did not do what it was to do.
+    Failed,
+    /// It finished, and some companies need a person.
+    Degraded,
+    /// A guard refused it.
+    Refused,
+    /// It did everything, and the run before it had not.
+    Recovered,
+}
+
+impl Event {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Failed, Self::Degraded, Self::Refused, Self::Recovered];
+
+    /// Its name in settings and messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Degraded => "degraded",
+            Self::Refused => "refused",
+            Self::Recovered => "recovered",
+        }
+    }
 }

@@ -75,7 +75,7 @@ fn value(key: &Key) -> Value {
         Kind::TextList => json!({"type": "array", "items": {"type": "string"}}),
     };
     match key.preset {
-        Preset::Required(example) => value["examples"] = json!([example]),
+        Preset::Required(example) | Preset::WithSection(example) => value["examples"] = json!([example]),
         Preset::Text(text) => value["default"] = json!(text),
         Preset::Integer(number) => value["default"] = json!(number),
         Preset::Bool(flag) => value["default"] = json!(flag),
@@ -98,6 +98,9 @@ fn meaning(key: &Key) -> String {
     let twin = key.file_twin().map(|twin| format!(" in `{twin}`,")).unwrap_or_default();
     let required = match key.preset {
         Preset::Required(_) => format!("; required: here,{twin} or in the variable `{}`", key.variable()),
+        Preset::WithSection(_) => {
+            format!("; required in this section: here,{twin} or in the variable `{}`", key.variable())
+        }
         _ => String::new(),
     };
     let later = if key.effect == Effect::Later { "; no effect in this version" } else { "" };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::keys::{Effect, KEYS, Kind, Preset};
+use super::keys::{Effect, KEYS, Key, Kind, Preset};
 use super::*;
 use crate::domain::window::InitialWindow;
 
@@ -158,7 +158,7 @@ fn bad_variables_are_answered_with_every_problem() {
     let variables = environment([
         ("PSASYNC_CONNECTWISE__CLIENT_ID", ""),
         ("PSASYNC_CONNECTWISE__LIMITS__CONCURRENCY", "many"),
-        ("PSASYNC_NOTIFY__TEAMS__URL", CANARY),
+        ("PSASYNC_NOTIFY__WEBHOOK__URL", CANARY),
         ("PSASYNC_RECORD__THREAT_COUNT", "Sites"),
         ("PSASYNC_UMBRELLA__API_KEY", "canary-in-a-secret\n"),
         ("PSASYNC_UMBRELLA__API_SECRT", CANARY),
@@ -192,6 +192,17 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
     assert_eq!(config.record.max_answer_chars, 1000);
 }
 
+/// What else has to be set where the key is.
+fn section_of(key: &Key) -> Vec<(String, String)> {
+    let others = KEYS.iter().filter(|other| other.section() == key.section() && other.path != key.path);
+    others
+        .filter_map(|other| match other.preset {
+            Preset::WithSection(example) => Some((other.variable(), example.to_owned())),
+            _ => None,
+        })
+        .collect()
+}
+
 #[test]
 fn every_key_can_be_set_by_its_variable() {
     for key in KEYS {
@@ -200,14 +211,16 @@ fn every_key_can_be_set_by_its_variable() {
             (Kind::OneOf(names), _) => names[names.len() - 1].to_owned(),
             (Kind::Integer { min, .. }, _) => min.to_string(),
             (Kind::Bool, _) => "false".to_owned(),
+            (Kind::TextList, _) if key.name() == "on" => "failed, recovered".to_owned(),
             (Kind::TextList, _) => "one.example,*.two.example".to_owned(),
             (Kind::Path, _) => "Cargo.toml".to_owned(),
             (Kind::Secret, Preset::Text("")) => "postgres://host.example/state".to_owned(),
             (_, Preset::Text("")) => "text".to_owned(),
-            (_, Preset::Text(text) | Preset::Required(text)) => text.to_owned(),
+            (_, Preset::Text(text) | Preset::Required(text) | Preset::WithSection(text)) => text.to_owned(),
             (_, preset) => panic!("{} has the preset {preset:?}", key.path),
         };
-        let variables = vec![(key.variable(), text)];
+        let mut variables = section_of(key);
+        variables.insert(0, (key.variable(), text));
         assert_eq!(problems(MINIMAL, variables.clone()), "", "{}", key.path);
         let notices = load_text(MINIMAL, variables).ok().unwrap().notices;
         assert_eq!(notices.is_empty(), key.effect == Effect::Now, "{}", key.path);
@@ -219,12 +232,9 @@ fn every_spelling_of_a_choice_has_a_meaning() {
     for key in KEYS {
         let Kind::OneOf(names) = key.kind else { continue };
         for name in names {
-            assert_eq!(
-                problems(MINIMAL, vec![(key.variable(), (*name).to_owned())]),
-                "",
-                "{} {name}",
-                key.path
-            );
+            let mut variables = section_of(key);
+            variables.insert(0, (key.variable(), (*name).to_owned()));
+            assert_eq!(problems(MINIMAL, variables), "", "{} {name}", key.path);
         }
     }
 }
@@ -255,6 +265,40 @@ fn the_defaults_are_those_of_the_contract() {
         config.history
     ));
     assert!(config.state.url.is_none());
+}
+
+#[test]
+fn without_its_section_a_notifier_is_off() {
+    assert!(config(MINIMAL, Vec::new()).notify.webhook.is_none());
+    let config =
+        config(MINIMAL, environment([("PSASYNC_NOTIFY__WEBHOOK__URL", "https://hook.example/x?y=z")]));
+    let webhook = config.notify.webhook.unwrap();
+    assert_eq!(webhook.url.expose(), "https://hook.example/x?y=z");
+    assert_eq!(webhook.on, Event::ALL);
+    assert!(webhook.token.is_none());
+}
+
+#[rstest]
+#[case::section_alone("[notify.webhook]", "psasync.toml:12:1: `notify.webhook.url` is missing")]
+#[case::half_set("[notify.webhook]\non = [\"failed\"]", "psasync.toml:12:1: `notify.webhook.url` is missing")]
+#[case::misspelt_key("[notify.webhook]\nurk = \"https://a.example\"", "unknown key `notify.webhook.urk`")]
+#[case::misspelt_section("[notify.webhok]\nurl = \"https://a.example\"", "unknown section `[notify.webhok]`")]
+#[case::empty("[notify.webhook]\nurl = \"\"", "`notify.webhook.url`: is empty")]
+#[case::plain_http("[notify.webhook]\nurl = \"http://canary-in-a-secret.example\"", "neither `https` nor")]
+#[case::no_address("[notify.webhook]\nurl = \"canary-in-a-secret\"", "expected an address")]
+#[case::password("[notify.webhook]\nurl = \"https://a:canary-in-a-secret@b.example\"", "user name")]
+#[case::no_event("notify.webhook = {url = \"https://a.example\", on = []}", "names no run to tell of")]
+#[case::unknown_event(
+    "notify.webhook = {url = \"https://a.example\", on = [\"degarded\"]}",
+    "found `degarded`\n  hint: did you mean `degraded`?"
+)]
+fn a_notifier_that_is_set_in_part_is_refused(#[case] text: &str, #[case] said: &str) {
+    let problems = problems(
+        &if text.starts_with('[') { format!("{MINIMAL}\n{text}\n") } else { format!("{text}\n{MINIMAL}") },
+        Vec::new(),
+    );
+    assert!(problems.contains(said) && !problems.contains(CANARY), "{problems}");
+    assert_eq!(problems.matches("error:").count(), 1, "{problems}");
 }
 
 #[test]
@@ -345,6 +389,7 @@ fn every_key_stands_in_the_example_and_can_be_uncommented() {
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             Some(setting) if setting.contains(" = ") && !setting.contains("_file = ") => setting.to_owned(),
+            Some(section) if section.starts_with('[') => section.to_owned(),
             _ => line.to_owned(),
         })
         .collect();

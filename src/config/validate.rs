@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use url::Url;
 
-use super::model::Touch;
+use super::model::{Event, Touch};
+use super::nearest::nearest;
 use super::problem::{Fault, shown};
 use crate::connectwise::Codebase;
 use crate::domain::window::InitialWindow;
@@ -43,6 +44,42 @@ pub(super) fn state_url(text: &str) -> Result<(), Fault> {
         _ => Err(Fault::new("expected an address like `postgres://user:password@host/database`")
             .hint("percent-encode what stands for something else in an address, such as `@` in a password; for SQLite set `state.path`")),
     }
+}
+
+/// The address of a receiver of notices. Whoever knows it may send there, so it is never repeated.
+pub(super) fn hook_url(text: &str) -> Result<(), Fault> {
+    let Ok(url) = Url::parse(text) else {
+        return Err(Fault::new("expected an address like `https://host/path`")
+            .hint("copy it whole from the service that receives the notices"));
+    };
+    if !is_secure(&url) {
+        return Err(Fault::new("the address is neither `https` nor that of a loopback host")
+            .hint("notices are sent over TLS only: write the address that begins with `https://`"));
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err(Fault::new("the address may not contain a user name, a password or a `#`")
+            .hint("remove what stands between `//` and `@`, and behind `#`"));
+    }
+    Ok(())
+}
+
+/// What can stand in a header.
+pub(super) fn header_secret(text: &str) -> Result<(), Fault> {
+    if text.is_ascii() {
+        return Ok(());
+    }
+    Err(Fault::new("contains characters that no header can carry").hint("copy it again: it is plain ASCII"))
+}
+
+/// A run to tell of.
+pub(super) fn event(name: &str) -> Result<Event, Fault> {
+    let names = Event::ALL.map(Event::name);
+    let event = Event::ALL.into_iter().find(|event| event.name() == name);
+    event.ok_or_else(|| {
+        let known = names.map(|name| format!("`{name}`")).join(", ");
+        let fault = Fault::new(format!("expected some of {known}, found {}", shown(name)));
+        fault.did_you_mean(nearest(name, names).map(str::to_owned))
+    })
 }
 
 /// Scheme, host and port. The text is never repeated where it may hold a password.

@@ -1,0 +1,44 @@
+//! Builds the sections `notify.*`, each of which may be left out as a whole.
+
+use super::Reader;
+use crate::config::model::{Event, Notify, Webhook};
+use crate::config::problem::Fault;
+use crate::config::validate;
+use crate::secret::Secret;
+
+pub(super) fn notify(reader: &mut Reader<'_>) -> Option<Notify> {
+    let webhook = section(reader, "notify.webhook", webhook);
+    Some(Notify { webhook: webhook? })
+}
+
+/// The outer `None` stands for a problem, the inner one for a section that was left out.
+fn section<'a, T>(
+    reader: &mut Reader<'a>,
+    name: &str,
+    read: impl Fn(&mut Reader<'a>) -> Option<T>,
+) -> Option<Option<T>> {
+    if reader.settled.has_section(name) { read(reader).map(Some) } else { Some(None) }
+}
+
+fn webhook(reader: &mut Reader<'_>) -> Option<Webhook> {
+    let url = hook(reader, "notify.webhook.url");
+    let token = reader.checked_secret_unless_empty("notify.webhook.token", validate::header_secret);
+    let on = events(reader, "notify.webhook.on");
+    Some(Webhook { url: url?, token: token?, on: on? })
+}
+
+fn hook(reader: &mut Reader<'_>, path: &str) -> Option<Secret> {
+    reader.checked_secret_unless_empty(path, validate::hook_url)?
+}
+
+fn events(reader: &mut Reader<'_>, path: &str) -> Option<Vec<Event>> {
+    let events = reader.parse_list(path, validate::event)?;
+    if events.is_empty() {
+        let (place, _) = reader.settled.get(path)?;
+        let fault = Fault::new("names no run to tell of");
+        let section = path.rsplit_once('.').map_or(path, |(section, _)| section);
+        reader.report(path, place, fault.hint(format!("name one, or leave `[{section}]` out")));
+        return None;
+    }
+    Some(events)
+}
