@@ -31,6 +31,7 @@ pub mod config;
 pub mod render;
 pub mod run;
 
+pub mod notify;
 pub mod web;
 
 pub mod cli;

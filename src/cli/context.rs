@@ -22,8 +22,9 @@ use crate::domain::waiver::Rule;
 use crate::domain::window::RETENTION;
 use crate::domain::work::Work;
 use crate::http::{Inspector, Wire, WireError, WireSettings};
+use crate::notify::{CONNECT_TIMEOUT, Notifiers, REQUEST_TIMEOUT};
 use crate::resolve::Scope;
-use crate::run::{Exit, Invocation, Job, RunError, SavedFile, Services, Surroundings};
+use crate::run::{Exit, Invocation, Job, RunError, SavedFile, Services, Surroundings, tenant_name};
 
 /// What the process was started with.
 pub(super) struct Context {
@@ -74,6 +75,13 @@ impl Context {
         }
     }
 
+    /// The settings alone.
+    pub(super) fn settings(&self) -> Result<Config, Failure> {
+        let config::Loaded { config, notices } = config::load(&self.config_path, environment()?)?;
+        warn_of(&notices);
+        Ok(config)
+    }
+
     /// As [`ready`](Self::ready), with the mapping file itself: it need not be there yet, nor have a usable line.
     pub(super) fn ready_with_mapping_file(&self) -> Result<(Ready, MappingFile), Failure> {
         let config::Loaded { config, notices } = config::load(&self.config_path, environment()?)?;
@@ -91,9 +99,7 @@ impl Context {
     }
 
     fn set_up(&self, config_path: &Path, loaded: Loaded) -> Result<Ready, Failure> {
-        for notice in &loaded.notices {
-            warn!("{notice}");
-        }
+        warn_of(&loaded.notices);
         self.equipped(config_path, loaded.config, loaded.mapping)
     }
 
@@ -148,6 +154,12 @@ pub(super) fn load(
     Ok(Loaded { config, mapping, notices })
 }
 
+fn warn_of(notices: &[String]) {
+    for notice in notices {
+        warn!("{notice}");
+    }
+}
+
 /// The id of a run that begins now.
 fn new_run(now: DateTime<Utc>) -> RunId {
     let mut random = [0; 10];
@@ -182,6 +194,20 @@ pub(super) fn inspector(config: &Config) -> Result<Inspector, Failure> {
     Inspector::new(&wire_settings(config)).map_err(unusable_wire)
 }
 
+/// Those who are told of runs, where there is anybody; nothing is sent.
+pub(super) fn notifiers(config: &Config) -> Result<Option<Notifiers<Wire>>, WireError> {
+    if config.notify.is_empty() {
+        return Ok(None);
+    }
+    let settings = WireSettings {
+        connect_timeout: CONNECT_TIMEOUT,
+        read_timeout: REQUEST_TIMEOUT,
+        ..wire_settings(config)
+    };
+    let wire = Wire::new(&settings)?;
+    Ok(Some(Notifiers::new(Arc::new(wire), &config.notify, tenant_name(config))))
+}
+
 fn wire_settings(config: &Config) -> WireSettings {
     let http = &config.http;
     WireSettings {
@@ -192,7 +218,7 @@ fn wire_settings(config: &Config) -> WireSettings {
     }
 }
 
-fn unusable_wire(error: WireError) -> Failure {
+pub(super) fn unusable_wire(error: WireError) -> Failure {
     Failure::new(Exit::Config, error.to_string(), error.hint())
 }
 

@@ -69,6 +69,7 @@ async fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Map(command) => commands::map::run(&context, &command).await,
         Command::Undo(args) => commands::undo::run(&context, &args).await,
         Command::Serve => commands::serve::run(&context).await,
+        Command::Notify(command) => commands::notify::run(&context, command).await,
         Command::Config(ConfigCommand::Check) => commands::config::check(&context),
         Command::Config(ConfigCommand::Schema) => commands::config::schema(),
         Command::Completions(args) => commands::completions::run(args),

@@ -7,11 +7,22 @@ use super::exit::Exit;
 use super::prepare::Job;
 use super::report::{Calls, Report};
 use super::surroundings::{state_reader, tenant};
+use crate::apply::ApplyError;
 use crate::config::Config;
 use crate::domain::ids::RunId;
 use crate::domain::work::Work;
 use crate::resolve::Scope;
 use crate::store::{Outcome, StateError};
+
+/// What is said of a run that no signal stopped.
+pub const OUT_OF_TIME: &str = "the run's time was over before everything was written";
+
+/// What is said of a run of which ConnectWise let no write through.
+pub const WRITES_DENIED: &str = "ConnectWise refused every write for want of a right";
+
+/// What to do about that.
+pub const WRITES_DENIED_HINT: &str =
+    "give the API member's role Companies > Configurations: Add, Edit, Inquire All";
 
 /// A run that is over, whatever became of it.
 #[derive(Debug)]
@@ -65,10 +76,17 @@ impl EndedRun<'_> {
                 let refusals: Vec<_> = report.refusals.iter().map(ToString::to_string).collect();
                 Some(Trouble { message: refusals.join("; "), hint: String::new() })
             }
-            Ok(report) => {
-                let stopped = report.stopped.as_ref()?;
-                Some(Trouble { message: stopped.to_string(), hint: stopped.hint() })
-            }
+            Ok(report) => match &report.stopped {
+                Some(ApplyError::Stopped) if self.exit == Exit::Failed => Some(Trouble {
+                    message: OUT_OF_TIME.to_owned(),
+                    hint: "the next run writes the rest; `http.run_deadline_min` is its time".to_owned(),
+                }),
+                Some(stopped) => Some(Trouble { message: stopped.to_string(), hint: stopped.hint() }),
+                None if report.is_denied() => {
+                    Some(Trouble { message: WRITES_DENIED.to_owned(), hint: WRITES_DENIED_HINT.to_owned() })
+                }
+                None => None,
+            },
         }
     }
 

@@ -16,6 +16,7 @@ mod history;
 mod inquiry;
 mod invocation;
 mod map;
+mod notice;
 mod prepare;
 mod probe;
 mod recorded;
@@ -33,7 +34,9 @@ mod undo;
 
 pub use approvals::{Approval, approve_next};
 pub use bootstrap::{Bootstrap, NearMatches, bootstrap};
-pub use ended::{EndedRun, Trouble, outcome_before, tenant_name};
+pub use ended::{
+    EndedRun, OUT_OF_TIME, Trouble, WRITES_DENIED, WRITES_DENIED_HINT, outcome_before, tenant_name,
+};
 pub use error::RunError;
 pub use exit::Exit;
 pub use explain::{EarlierValue, ExplainedField, Explanation, Subject, ValueSource, explain};
@@ -48,6 +51,7 @@ pub use map::{
     MapFile, MapStatus, Move, MoveOutcome, MovedRecord, PlannedMove, Recovery, Suggestions, carry_out_move,
     map_recover, map_status, map_suggest, plan_move, recovered_line, suggested_line,
 };
+pub use notice::{Delivery, Notice, RunNotice, TroubledCompany};
 pub use prepare::Job;
 pub use probe::{PlannedProbe, Probed, plan_probe, probe_write};
 pub use report::{Calls, Planned, Report, bucket};

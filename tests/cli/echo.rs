@@ -28,6 +28,9 @@ use crate::simulated::psasync;
 /// As much of a secret is looked for, so that one that was cut is found, too.
 const NEEDLE_CHARS: usize = 14;
 
+/// The file with an address that is a secret. It begins like those that are none, so that only `CANARY` is searched for.
+const WEBHOOK_URL: &str = "webhook_url";
+
 /// Requests that are answered with what they carry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Echo {
@@ -181,15 +184,16 @@ impl Services {
         };
         let umbrella = listen("umbrella", simulation.umbrella());
         let connectwise = listen("connectwise", simulation.connectwise());
+        let receiver = listen("receiver", Router::new().fallback(async || "ok"));
         let (folder, secrets) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::write(folder.path().join("companies.csv"), mapping).unwrap();
         let services = Self { folder, secrets, credentials, shared, company, _runtime: runtime };
-        services.configure(umbrella, connectwise);
+        services.configure(umbrella, connectwise, receiver);
         services
     }
 
     /// Writes a configuration with a file for each secret, apart from what psasync writes.
-    fn configure(&self, umbrella: SocketAddr, connectwise: SocketAddr) {
+    fn configure(&self, umbrella: SocketAddr, connectwise: SocketAddr, receiver: SocketAddr) {
         let Credentials { connectwise_company, connectwise_public_key, .. } = &self.credentials;
         let folder = self.folder.path().display();
         let toml = format!(
@@ -199,14 +203,17 @@ impl Services {
              public_key = \"{connectwise_public_key}\"\nprivate_key_file = \"private_key\"\nclient_id_file = \"client_id\"\n\
              [connectwise.limits]\nrequests_per_minute = 1000000\n\
              [http]\nmax_attempts = 1\n\
+             [notify.webhook]\nurl_file = \"webhook_url\"\ntoken_file = \"webhook_token\"\n\
              [mapping]\nfile = \"{folder}/companies.csv\"\n[state]\npath = \"{folder}/psasync.db\"\n"
         );
-        for (name, value) in self.named().into_iter().chain([("psasync.toml", toml.as_str())]) {
+        let address = format!("http://{receiver}/CANARY-in-an-address");
+        let others = [("psasync.toml", toml.as_str()), (WEBHOOK_URL, &address)];
+        for (name, value) in self.named().into_iter().chain(others) {
             fs::write(self.secrets.path().join(name), value).unwrap();
         }
     }
 
-    fn named(&self) -> [(&'static str, &str); 4] {
+    fn named(&self) -> [(&'static str, &str); 5] {
         let Credentials {
             umbrella_key, umbrella_secret, connectwise_private_key, connectwise_client_id, ..
         } = &self.credentials;
@@ -215,6 +222,7 @@ impl Services {
             ("api_secret", umbrella_secret),
             ("private_key", connectwise_private_key),
             ("client_id", connectwise_client_id),
+            ("webhook_token", "CANARY-webhook-token+/=&<>%"),
         ]
     }
 
@@ -230,7 +238,8 @@ impl Services {
 
     /// Where the secrets are.
     pub(crate) fn secret_files(&self) -> impl Iterator<Item = PathBuf> {
-        self.named().into_iter().map(|(name, _)| self.secrets.path().join(name))
+        let names = self.named().into_iter().map(|(name, _)| name).chain([WEBHOOK_URL]);
+        names.map(|name| self.secrets.path().join(name))
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -9,6 +9,7 @@ mod history;
 mod init;
 mod map;
 mod messages;
+mod notify;
 mod saved;
 mod secrets;
 mod serve;

@@ -33,10 +33,11 @@ const fn case(command: &'static str, arguments: &'static [&'static str], codes: 
 }
 
 /// All commands, in an order in which each finds what the ones before it left.
-const CASES: [Case; 32] = [
+const CASES: [Case; 33] = [
     case("init", &["--non-interactive"], &[0]),
     case("config check", &[], &[0]),
     case("config schema", &[], &[0]),
+    case("notify test", &[], &[0]),
     case("completions", &["bash"], &[0]),
     case("doctor", &[], &[0]),
     case("bootstrap", &["--dry-run"], &[0]),
@@ -211,6 +212,8 @@ const ANY: &str = "/";
 #[case::umbrella_refuses_reports(Echo::of("umbrella", "", "/reports/v2", Answer::Members(403)))]
 #[case::umbrella_reports_in_a_page(Echo::of("umbrella", "", "/reports/v2", Answer::Page(200)))]
 #[case::umbrella_bad_request(Echo::of("umbrella", "", "/reports/v2", Answer::Plain(400)))]
+#[case::notifier_refuses_the_token(Echo::of("receiver", "", ANY, Answer::Members(403)))]
+#[case::notifier_redirects(Echo::of("receiver", "", ANY, Answer::Redirect))]
 #[case::umbrella_redirects(Echo::of("umbrella", "", "/admin/v2", Answer::Redirect))]
 fn no_command_repeats_what_a_service_repeats(#[case] echo: Echo) {
     let services = Services::start();
@@ -225,6 +228,7 @@ fn no_command_repeats_what_a_service_repeats(#[case] echo: Echo) {
         ("shadow", &["-vv"]),
         ("backfill", &["--last-30-days", "-vv"]),
         ("history", &["--format", "json", "-vv"]),
+        ("notify test", &["-vv"]),
     ] {
         let case = Case { command, arguments, end: End::Exit(&[0, 1, 3, 77]) };
         let output = run(&services, &case, &[]);
@@ -248,7 +252,7 @@ fn a_secret_that_everybody_may_read_is_warned_about_and_stops_nobody() {
         let stderr = text(&output.stderr);
         stderr.lines().filter(|line| line.contains("WARN") && line.contains("`chmod 600 ")).count()
     };
-    assert_eq!((warnings(0o644), warnings(0o640), warnings(0o600)), (4, 0, 0));
+    assert_eq!((warnings(0o644), warnings(0o640), warnings(0o600)), (6, 0, 0));
 }
 
 const PASSWORD: &str = "CANARY-password-of-the-state";

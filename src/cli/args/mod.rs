@@ -4,6 +4,7 @@ mod doctor;
 mod generated;
 mod init;
 mod map;
+mod notify;
 mod shadow;
 #[cfg(feature = "demo")]
 mod simulate;
@@ -22,6 +23,7 @@ pub(super) use init::InitArgs;
 pub(super) use map::{
     ListFormat, MapCommand, MapImportArgs, MapMoveArgs, MapRecoverArgs, MapStatusArgs, MapSuggestArgs,
 };
+pub(super) use notify::{NotifyCommand, NotifyTestArgs};
 pub(super) use shadow::ShadowArgs;
 #[cfg(feature = "demo")]
 pub(super) use simulate::{DemoArgs, SimulateArgs, SimulatedLimits};
@@ -166,6 +168,9 @@ pub(super) enum Command {
     Undo(UndoArgs),
     /// Stay up, run `sync` at 00:00 UTC every night, and answer about its health
     Serve,
+    /// Tell those who were not there how a run ended
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -15,6 +15,7 @@ pub(super) mod history;
 pub(super) mod init;
 pub(super) mod man;
 pub(super) mod map;
+pub(super) mod notify;
 pub(super) mod plan;
 pub(super) mod probe;
 pub(super) mod serve;

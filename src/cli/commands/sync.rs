@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::printer;
 use crate::domain::work::Work;
 use crate::render::{json, text};
-use crate::run::{Exit, Invocation, Job, Report, sync};
+use crate::run::{Exit, Invocation, Job, OUT_OF_TIME, Report, WRITES_DENIED, WRITES_DENIED_HINT, sync};
 
 pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Exit, Failure> {
     let ready = context.ready()?;
@@ -52,8 +52,7 @@ pub(super) fn complain(ready: &Ready, report: &Report, exit: Exit) {
     } else if let Some(error) = &report.stopped {
         stopped(ready, report, exit, error).print();
     } else if report.is_denied() {
-        let hint = "give the API member's role Companies > Configurations: Add, Edit, Inquire All";
-        Failure::new(exit, "ConnectWise refused every write for want of a right", hint).print();
+        Failure::new(exit, WRITES_DENIED, WRITES_DENIED_HINT).print();
     }
 }
 
@@ -70,11 +69,9 @@ fn stopped(ready: &Ready, report: &Report, exit: Exit, error: &ApplyError) -> Fa
         Work::Backfill(_) => "the same command writes the rest, and asks only for what is not known yet",
     };
     match error {
-        ApplyError::Stopped if !ready.was_signalled() => Failure::new(
-            exit,
-            "the run's time was over before everything was written",
-            format!("{next}; `http.run_deadline_min` is its time"),
-        ),
+        ApplyError::Stopped if !ready.was_signalled() => {
+            Failure::new(exit, OUT_OF_TIME, format!("{next}; `http.run_deadline_min` is its time"))
+        }
         ApplyError::Stopped => {
             Failure::new(exit, error.to_string(), format!("what was in flight was finished; {next}"))
         }

@@ -3,11 +3,13 @@
 //! Whoever is told can change nothing about the run: nothing in here returns an error.
 
 use chrono::{DateTime, Utc};
-use tracing::debug;
+use tracing::{debug, warn};
 
-use crate::cli::context::Ready;
+use crate::cli::context::{Ready, notifiers};
 use crate::domain::ids::RunId;
-use crate::run::{EndedRun, Exit, Job, Report, RunError, outcome_before, tenant_name};
+use crate::http::Wire;
+use crate::notify::Notifiers;
+use crate::run::{EndedRun, Exit, Job, Report, RunError, RunNotice, outcome_before, tenant_name};
 use crate::store::Outcome;
 
 /// A run that has begun, and whose end somebody is to hear of.
@@ -17,6 +19,7 @@ pub(super) struct Watched<'a> {
     run: RunId,
     started_at: DateTime<Utc>,
     before: Option<Outcome>,
+    notifiers: Option<Notifiers<Wire>>,
 }
 
 impl<'a> Watched<'a> {
@@ -24,12 +27,16 @@ impl<'a> Watched<'a> {
     pub(super) async fn begin(ready: &'a Ready, job: &'a Job, run: RunId) -> Self {
         // A state that cannot be used ends the run, which says so.
         let before = outcome_before(&ready.config, job).await.unwrap_or_default();
-        Self { ready, job, run, started_at: ready.clock.now(), before }
+        let notifiers = notifiers(&ready.config).unwrap_or_else(|error| {
+            warn!(%error, "nobody can be told of the run");
+            None
+        });
+        Self { ready, job, run, started_at: ready.clock.now(), before, notifiers }
     }
 
     /// It is over.
     pub(super) async fn end(self, exit: Exit, done: Result<&Report, &RunError>) {
-        let Self { ready, job, run, started_at, before } = self;
+        let Self { ready, job, run, started_at, before, notifiers } = self;
         let ended = EndedRun {
             run,
             tenant: tenant_name(&ready.config),
@@ -44,5 +51,8 @@ impl<'a> Watched<'a> {
             before,
         };
         debug!(run = %ended.run, exit_code = exit.code(), recovered = ended.is_recovery(), "the run is over");
+        if let (Some(notifiers), Some(notice)) = (notifiers, RunNotice::of(&ended)) {
+            notifiers.tell(notice).await;
+        }
     }
 }

@@ -7,6 +7,7 @@ mod undo;
 mod approvals;
 mod doctor;
 mod explain;
+mod notice;
 mod objections;
 mod probe;
 mod shadow;
@@ -31,6 +32,7 @@ use super::RETURNS;
 pub use approvals::approvals;
 pub use doctor::{checks, diagnosis};
 pub use explain::explanations;
+pub use notice::{NoticeText, Paragraph, deliveries, notice};
 pub use objections::objections;
 pub use shadow::shadow;
 
@@ -317,6 +319,11 @@ fn reach(refusal: &Refusal) -> [String; 2] {
 
 /// `24 mapping lines = 3 unchanged + …`, every bucket named.
 fn counts(out: &mut String, counts: &Counts) {
+    line(out, &counts_line(counts, |needy| needy.red().to_string()));
+}
+
+/// As [`counts`]; what `mark` does to the buckets that need a person is the reader's matter.
+fn counts_line(counts: &Counts, mark: fn(&str) -> String) -> String {
     let total: usize = counts.values().sum();
     let parts: Vec<_> = Bucket::ALL
         .iter()
@@ -324,14 +331,12 @@ fn counts(out: &mut String, counts: &Counts) {
             let count = counts.get(bucket).copied().unwrap_or_default();
             let text = format!("{count} {}", bucket.name());
             match bucket {
-                Bucket::Failed | Bucket::Skipped | Bucket::Held | Bucket::Partial if count > 0 => {
-                    text.red().to_string()
-                }
+                Bucket::Failed | Bucket::Skipped | Bucket::Held | Bucket::Partial if count > 0 => mark(&text),
                 _ => text,
             }
         })
         .collect();
-    let _ = writeln!(out, "{} = {}", number_of(total, "mapping line"), parts.join(" + "));
+    format!("{} = {}", number_of(total, "mapping line"), parts.join(" + "))
 }
 
 fn forecast(out: &mut String, plan: &Plan) {

@@ -6,6 +6,7 @@ mod explain;
 mod history;
 mod map;
 mod map_move;
+mod notice;
 mod objections;
 mod probe;
 mod shadow;
@@ -37,6 +38,7 @@ pub use shadow::shadow;
 pub use history::{company as history_of_company, forgotten, months, runs as history};
 pub use map::{map_import, map_recovery, map_status, map_suggestions};
 pub use map_move::{map_move, map_move_plan};
+pub use notice::{deliveries, notice};
 pub use probe::{probe_plan, probed};
 pub use undo::{undo, undo_plan};
 
