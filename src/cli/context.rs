@@ -244,7 +244,7 @@ impl Ready {
         Ok(Job {
             work: Work::Night,
             scheduled: scope.scheduled_for.map_or(Ok(scheduled), |at| self.within_reach(at))?,
-            scope: self.scope(&scope.company)?,
+            scope: scope.shard.map_or_else(|| self.scope(&scope.company), |shard| Ok(Scope::Shard(shard)))?,
             waivers: scope.approve.iter().copied().collect(),
             refresh_month: false,
             invocation: self.invocation(scope),
@@ -256,6 +256,7 @@ impl Ready {
             config: (self.config_path != Path::new(CONFIG_PRESET))
                 .then(|| self.config_path.display().to_string()),
             scheduled_for: scope.scheduled_for,
+            shard: scope.shard,
             companies: scope.company.clone(),
             approved: scope.approve.clone(),
             ..Invocation::default()

@@ -6,6 +6,7 @@ mod consent;
 mod context;
 mod failure;
 mod files;
+mod job;
 mod manual;
 mod printer;
 mod progress;

@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod organization;
 pub mod question;
 pub mod record;
+pub mod shard;
 pub mod snapshot;
 pub mod stamp;
 pub mod text;

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::domain::finding::{Reason, Severity};
+use crate::domain::finding::{Finding, Reason, Severity};
 use crate::domain::ids::PsaId;
 use crate::domain::waiver::{Rule, Waiver, Waivers};
 
@@ -141,14 +141,6 @@ impl Measure {
 }
 
 fn missing_organizations(plan: &Plan, limits: &Limits) -> Measure {
-    let is_missing = |line: &&LinePlan| {
-        line.findings.iter().any(|finding| {
-            finding.reason == Reason::OrganizationNotFound && finding.severity == Severity::Failure
-        })
-    };
-    let is_active = |line: &&LinePlan| {
-        !line.findings.iter().any(|finding| matches!(finding.reason, Reason::Paused | Reason::Ended))
-    };
     let refusal = Refusal {
         rule: Rule::MaxMissingOrgsPercent,
         key: "guards.max_missing_orgs_percent",
@@ -156,9 +148,28 @@ fn missing_organizations(plan: &Plan, limits: &Limits) -> Measure {
         limit_percent: limits.missing_orgs_percent_max,
         what: "Umbrella no longer lists the organization for",
         of: "companies",
-        companies: companies(plan, is_missing),
+        companies: of_the_fleet(plan, is_without_organization, &plan.others.without_organization),
     };
-    Measure { refusal, whole: companies(plan, is_active) }
+    Measure { refusal, whole: of_the_fleet(plan, is_active, &plan.others.active) }
+}
+
+/// Whether the line of these findings names an organization that Umbrella does not have, and nobody accepts that.
+pub(super) fn is_without_organization(findings: &[Finding]) -> bool {
+    let is_failure = |finding: &Finding| finding.severity == Severity::Failure;
+    findings.iter().any(|finding| finding.reason == Reason::OrganizationNotFound && is_failure(finding))
+}
+
+/// Whether the line of these findings is neither paused nor ended.
+pub(super) fn is_active(findings: &[Finding]) -> bool {
+    !findings.iter().any(|finding| matches!(finding.reason, Reason::Paused | Reason::Ended))
+}
+
+/// The companies of the plan's lines of which that is so, and those of `others`, in order: every shard names the same.
+fn of_the_fleet(plan: &Plan, is_counted: fn(&[Finding]) -> bool, others: &[PsaId]) -> Vec<PsaId> {
+    let mut all = companies(plan, |line| is_counted(&line.findings));
+    all.extend_from_slice(others);
+    all.sort_by_cached_key(|company| (company.key(), company.clone()));
+    all
 }
 
 fn zeroed(plan: &Plan, limits: &Limits) -> Measure {
@@ -191,8 +202,8 @@ fn missing_records(plan: &Plan, limits: &Limits) -> Measure {
 /// Those of the run's waivers without which this plan would be another one, or refused.
 pub(super) fn that_matter(plan: &Plan, has_records: bool, policy: &Policy<'_>) -> Waivers {
     let refused = refusals(plan, policy.limits, &Waivers::default());
-    let creates = plan.lines.iter().filter(|line| line.action == Action::Create);
-    let exceeds_creates = has_records && creates.count() > policy.limits.creates_max;
+    let creates = plan.lines.iter().filter(|line| line.action == Action::Create).count();
+    let exceeds_creates = has_records && creates + plan.others.creates.len() > policy.limits.creates_max;
     let creates_any = |waiver: &Waiver| {
         plan.lines.iter().any(|line| line.action == Action::Create && waiver.covers(&line.line.psa_id))
     };
@@ -214,14 +225,14 @@ fn companies(plan: &Plan, included: impl Fn(&&LinePlan) -> bool) -> Vec<PsaId> {
     plan.lines.iter().filter(included).map(|line| line.line.psa_id.clone()).collect()
 }
 
-/// Holds back every create when there are more than the limit. Updates go on.
+/// Holds back every create when there are more than the limit, those of other shards included. Updates go on.
 ///
 /// Not applied while no record of the type exists at all: the first run of an installation creates them all.
 pub(super) fn hold_creates(plan: &mut Plan, has_records: bool, policy: &Policy<'_>) {
-    let is_counted = |line: &LinePlan| {
-        line.action == Action::Create && !policy.waivers.allow(Rule::MaxCreates, &line.line.psa_id)
-    };
-    let creates = plan.lines.iter().filter(|line| is_counted(line)).count();
+    let is_judged = |company: &PsaId| !policy.waivers.allow(Rule::MaxCreates, company);
+    let is_counted = |line: &LinePlan| line.action == Action::Create && is_judged(&line.line.psa_id);
+    let elsewhere = plan.others.creates.iter().filter(|company| is_judged(company)).count();
+    let creates = plan.lines.iter().filter(|line| is_counted(line)).count() + elsewhere;
     let limit = policy.limits.creates_max;
     if creates <= limit || !has_records {
         return;

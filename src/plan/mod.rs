@@ -171,6 +171,8 @@ pub struct Plan {
     pub waivers: Waivers,
     /// Which of the records that the state knows ConnectWise still lists.
     pub roll_call: RollCall,
+    /// Where the scope is a shard, what the lines of the others come to.
+    pub others: OtherShards,
 }
 
 /// What new records get besides their answers.
@@ -207,6 +209,33 @@ impl RollCall {
     }
 }
 
+/// What the lines of other shards come to, as far as a guard judges the whole mapping. Each list is in the order of lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OtherShards {
+    /// The companies whose lines are active.
+    pub active: Vec<PsaId>,
+    /// Those whose organization is not among Umbrella's customers.
+    pub without_organization: Vec<PsaId>,
+    /// Those that get a new record.
+    pub creates: Vec<PsaId>,
+}
+
+impl OtherShards {
+    /// Those of resolved lines. `creates` says whether the run may create records at all.
+    #[must_use]
+    pub fn new(lines: &[ResolvedLine], creates: bool) -> Self {
+        let those = |is_counted: &dyn Fn(&ResolvedLine) -> bool| {
+            lines.iter().filter(|line| is_counted(line)).map(|line| line.line.psa_id.clone()).collect()
+        };
+        let is_new = |line: &ResolvedLine| line.target.as_ref().is_some_and(|target| target.record.is_none());
+        Self {
+            active: those(&|line| guard::is_active(&line.findings)),
+            without_organization: those(&|line| guard::is_without_organization(&line.findings)),
+            creates: those(&|line| creates && is_new(line)),
+        }
+    }
+}
+
 /// How many lines are in each bucket. The counts add up to the number of lines.
 pub type Counts = BTreeMap<Bucket, usize>;
 
@@ -222,6 +251,7 @@ impl Plan {
             new_records: NewRecords::default(),
             waivers: Waivers::default(),
             roll_call: RollCall::default(),
+            others: OtherShards::default(),
         }
     }
 
@@ -314,7 +344,7 @@ pub struct Setup<'a> {
     pub questions: &'a QuestionMap,
     /// What new records get.
     pub new_records: NewRecords,
-    /// Whether any record of the type exists at all.
+    /// Whether any record of the type exists at all, besides those of this installation's other shards.
     pub has_records: bool,
 }
 
@@ -331,15 +361,26 @@ pub struct Policy<'a> {
     pub touch_unchanged: bool,
 }
 
+/// What is not about a line of the scope.
+#[derive(Debug, Default)]
+pub struct FleetWide {
+    /// What a person should know.
+    pub findings: Vec<Finding>,
+    /// Which of the records that the state knows ConnectWise still lists.
+    pub roll_call: RollCall,
+    /// Where the scope is a shard, what the lines of the others come to.
+    pub others: OtherShards,
+}
+
 /// Compares desired with actual, line by line.
 pub fn plan(
     scheduled: DateTime<Utc>,
     setup: &Setup<'_>,
     lines: Vec<Informed>,
-    findings: Vec<Finding>,
-    roll_call: RollCall,
+    fleet_wide: FleetWide,
     policy: &Policy<'_>,
 ) -> Plan {
+    let FleetWide { findings, roll_call, others } = fleet_wide;
     let lines =
         lines.into_iter().map(|informed| line::plan_line(informed, scheduled, setup, policy)).collect();
     let changes = if policy.work.creates() { setup_changes(setup) } else { Vec::new() };
@@ -352,6 +393,7 @@ pub fn plan(
         new_records: setup.new_records.clone(),
         waivers: Waivers::default(),
         roll_call,
+        others,
     };
     plan.waivers = guard::that_matter(&plan, setup.has_records, policy);
     if setup.type_exists || policy.work.creates() {

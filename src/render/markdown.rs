@@ -30,7 +30,8 @@ pub enum Detail {
 #[must_use]
 pub fn plan(planned: &Planned, detail: Detail) -> String {
     let Planned { plan, refusals, invocation, .. } = planned;
-    let mut out = format!("# {}\n\n{}\n\n", title(plan, "Plan", "Backfill plan"), summary(plan));
+    let mut out =
+        format!("# {}\n\n{}\n\n", title(plan, invocation.shard, "Plan", "Backfill plan"), summary(plan));
     let _ = writeln!(out, "{}\n\nDigest `{}`\n", requests(plan), plan.digest());
     for waiver in plan.waivers.iter() {
         let _ = writeln!(out, "May pass {}\n", escaped(&format!("`{}` for {}", waiver.rule, waiver.reach())));

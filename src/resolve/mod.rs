@@ -19,6 +19,7 @@ use crate::domain::mapping::{LineState, Mapping, MappingLine};
 use crate::domain::organization::Organization;
 use crate::domain::question::Question;
 use crate::domain::record::Record;
+use crate::domain::shard::Shard;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::waiver::Waivers;
 use crate::domain::window::{InitialWindow, Window};
@@ -35,6 +36,8 @@ use records::Records;
 pub enum Scope {
     /// All of them.
     Fleet,
+    /// Those of the organizations in a shard.
+    Shard(Shard),
     /// Those of the companies with these [keys](crate::domain::ids::PsaId::key).
     Companies(BTreeSet<String>),
 }
@@ -45,6 +48,7 @@ impl Scope {
     pub fn title(&self) -> Option<String> {
         match self {
             Self::Fleet => None,
+            Self::Shard(shard) => Some(shard.title()),
             Self::Companies(companies) if companies.len() == 1 => Some("1 company".to_owned()),
             Self::Companies(companies) => Some(format!("{} companies", companies.len())),
         }
@@ -52,10 +56,32 @@ impl Scope {
 
     /// Its lines of the mapping.
     pub fn lines<'m>(&self, mapping: &'m Mapping) -> impl Iterator<Item = &'m MappingLine> {
-        mapping.lines.iter().filter(|line| match self {
+        mapping.lines.iter().filter(|line| self.has(line))
+    }
+
+    /// Whether the line is one of its own.
+    #[must_use]
+    pub fn has(&self, line: &MappingLine) -> bool {
+        match self {
             Self::Fleet => true,
+            Self::Shard(shard) => shard.has(line.external_id),
             Self::Companies(keys) => keys.contains(&line.psa_id.key()),
-        })
+        }
+    }
+
+    /// The shard, if it is one.
+    #[must_use]
+    pub fn shard(&self) -> Option<Shard> {
+        match self {
+            Self::Shard(shard) => Some(*shard),
+            Self::Fleet | Self::Companies(_) => None,
+        }
+    }
+
+    /// Whether it is the whole mapping, or a part of it that belongs to a run over the whole.
+    #[must_use]
+    pub fn is_of_the_fleet(&self) -> bool {
+        matches!(self, Self::Fleet | Self::Shard(_))
     }
 }
 
@@ -122,7 +148,9 @@ pub struct ResolvedLine {
 pub struct Resolution {
     /// By PSA ID, then organization.
     pub lines: Vec<ResolvedLine>,
-    /// `unmapped` findings, by organization.
+    /// Where the scope is a shard, the lines of the others, in the same order: what is judged over the whole mapping counts them.
+    pub others: Vec<ResolvedLine>,
+    /// `unmapped` findings, by organization. Each is in one shard, like a mapped one.
     pub unmapped: Vec<Finding>,
 }
 
@@ -130,7 +158,8 @@ pub struct Resolution {
 #[must_use]
 pub fn resolve(known: Known<'_>, request: &Request<'_>) -> Resolution {
     let unmapped = match request.scope {
-        Scope::Fleet => unmapped(known.mapping, known.organizations),
+        Scope::Fleet => unmapped(known.mapping, known.organizations, |_| true),
+        Scope::Shard(shard) => unmapped(known.mapping, known.organizations, |id| shard.has(id)),
         Scope::Companies(_) => Vec::new(),
     };
     let mut resolver = Resolver {
@@ -142,10 +171,12 @@ pub fn resolve(known: Known<'_>, request: &Request<'_>) -> Resolution {
         type_has_password: known.type_has_password,
         request,
     };
-    let mut lines: Vec<_> = request.scope.lines(known.mapping).cloned().collect();
+    let judged = if request.scope.is_of_the_fleet() { &Scope::Fleet } else { request.scope };
+    let mut lines: Vec<_> = judged.lines(known.mapping).cloned().collect();
     lines.sort_by_cached_key(|line| (line.psa_id.key(), line.external_id, line.psa_id.clone()));
-    let lines = lines.into_iter().map(|line| resolver.line(line)).collect();
-    Resolution { lines, unmapped }
+    let resolved = lines.into_iter().map(|line| resolver.line(line));
+    let (lines, others) = resolved.partition(|resolved| request.scope.has(&resolved.line));
+    Resolution { lines, others, unmapped }
 }
 
 struct Resolver<'a> {
@@ -263,12 +294,16 @@ fn by_identifier(companies: &[Company]) -> BTreeMap<String, Vec<&Company>> {
     map
 }
 
-fn unmapped(mapping: &Mapping, organizations: &Snapshot<Organization>) -> Vec<Finding> {
+fn unmapped(
+    mapping: &Mapping,
+    organizations: &Snapshot<Organization>,
+    is_ours: impl Fn(OrgId) -> bool,
+) -> Vec<Finding> {
     let mapped: BTreeSet<_> = mapping.lines.iter().map(|line| line.external_id).collect();
     let mut findings: Vec<_> = organizations
         .items
         .iter()
-        .filter(|organization| !mapped.contains(&organization.id))
+        .filter(|organization| !mapped.contains(&organization.id) && is_ours(organization.id))
         .map(|organization| (organization.id, &organization.name))
         .collect();
     findings.sort_unstable();

@@ -13,7 +13,7 @@ use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
 use crate::http::Exchange;
 use crate::plan::guard::approve;
-use crate::plan::{Counts, NewRecords, Plan, Policy, RollCall, Setup, SetupChange, left_out, plan};
+use crate::plan::{Counts, FleetWide, NewRecords, Plan, Policy, Setup, SetupChange, left_out, plan};
 use crate::resolve::match_questions;
 
 /// What to do about questions that are almost ours.
@@ -105,7 +105,7 @@ fn setup_plan(surroundings: &Surroundings<'_>, type_state: &TypeState, questions
         waivers: &Waivers::default(),
         touch_unchanged: false,
     };
-    plan(surroundings.clock.now(), &setup, Vec::new(), Vec::new(), RollCall::default(), &policy)
+    plan(surroundings.clock.now(), &setup, Vec::new(), FleetWide::default(), &policy)
 }
 
 fn findings(questions: &QuestionMap) -> Vec<Finding> {

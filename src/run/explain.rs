@@ -134,7 +134,7 @@ async fn explain_lines<E: Exchange>(
     field: Option<FieldId>,
 ) -> Result<Vec<Explanation>, RunError> {
     let mut survey = preparation.survey().await?;
-    let (lines, findings) = (std::mem::take(&mut survey.lines), std::mem::take(&mut survey.findings));
+    let (lines, fleet_wide) = (std::mem::take(&mut survey.lines), std::mem::take(&mut survey.fleet_wide));
     let inquiry = preparation.inquiry(&survey).await?;
     let (mut answered, mut informed) = (Vec::new(), Vec::new());
     for line in lines {
@@ -147,7 +147,7 @@ async fn explain_lines<E: Exchange>(
         informed.push(inquiry.informed(line, answer.clone()));
         answered.push(Some(Answered { target, answer }));
     }
-    let plan = preparation.plan(&survey, informed, findings);
+    let plan = preparation.plan(&survey, informed, fleet_wide);
     let mut explanations = Vec::new();
     for (line, answered) in plan.lines.into_iter().zip(answered) {
         explanations.push(explanation(preparation.memory.state(), &inquiry, line, answered, field).await?);

@@ -1,6 +1,6 @@
 //! Fills the monthly values of organizations, without a word to ConnectWise.
 //!
-//! It is given no client of ConnectWise, and takes the lease `history`, not the one on records, which it never writes. It asks only for
+//! It is given no client of ConnectWise, and takes the lease `history`, or that of a shard, not the one on records, which it never writes. It asks only for
 //! what is not known, keeps each answer as it arrives, and can be stopped and started again at any time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,12 +24,13 @@ use crate::domain::ids::{OrgId, PsaId};
 use crate::domain::mapping::MappingLine;
 use crate::domain::metrics::{MonthAnswers, MonthMetrics};
 use crate::domain::organization::Organization;
+use crate::domain::shard::Shard;
 use crate::domain::window::Window;
 use crate::http::{Exchange, Traffic};
 use crate::plan::Counts;
 use crate::progress::Phase;
 use crate::resolve::{Customers, Scope};
-use crate::store::{HISTORY, Lease, MonthMemory, NewRun, StateError};
+use crate::store::{Lease, LeaseName, MonthMemory, NewRun, StateError};
 use crate::umbrella::{Fleet, Needs, Umbrella};
 
 /// Which months of which organizations are to be known.
@@ -60,6 +61,8 @@ fn name(window: Window) -> String {
 pub struct Filled {
     /// The instant the run was for.
     pub scheduled: DateTime<Utc>,
+    /// The part of the mapping that it was about; none for all of it, or for some companies.
+    pub shard: Option<Shard>,
     /// The months, in order.
     pub months: Vec<Window>,
     /// How many organizations it was about.
@@ -149,7 +152,7 @@ pub async fn fill_history<E: Exchange>(
     let until = Instant::now() + surroundings.config.http.run_deadline;
     let Surroundings { clock, run: id, stop, .. } = *surroundings;
     let state = state(surroundings.config).await?;
-    let lease = Lease::acquire(&state, HISTORY, id, clock, stop).await?;
+    let lease = Lease::acquire(&state, LeaseName::History(job.scope.shard()), id, clock, stop).await?;
     let run = NewRun {
         id,
         command: "backfill",
@@ -253,6 +256,7 @@ impl<'a, E: Exchange> Visits<'a, E> {
         };
         Ok(Filled {
             scheduled: self.job.scheduled,
+            shard: self.job.scope.shard(),
             months: self.job.months.clone(),
             organizations,
             known,

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::domain::shard::Shard;
 use crate::domain::waiver::Rule;
 use crate::domain::work::Work;
 use crate::plan::guard::Refusal;
@@ -13,6 +14,8 @@ pub struct Invocation {
     pub config: Option<String>,
     /// `--scheduled-for`, where it was given.
     pub scheduled_for: Option<DateTime<Utc>>,
+    /// `--shard`, or what the variables of a Kubernetes Job say.
+    pub shard: Option<Shard>,
     /// `--company`, each.
     pub companies: Vec<String>,
     /// `--approve`, each.
@@ -45,6 +48,7 @@ impl Invocation {
             let at = self.scheduled_for.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
             words.extend(at.into_iter().flat_map(|at| ["--scheduled-for".to_owned(), at]));
             words.extend(self.refresh_month.then(|| "--refresh-month".to_owned()));
+            words.extend(self.shard.into_iter().flat_map(|shard| ["--shard".to_owned(), shard.to_string()]));
             words.extend(self.companies.iter().flat_map(|one| ["--company".to_owned(), shell_word(one)]));
         }
         let mut rules = self.approved.clone();
@@ -114,6 +118,7 @@ mod tests {
         let invocation = Invocation {
             config: Some("/etc/acme & sons.toml".to_owned()),
             scheduled_for: Some("2026-12-01T00:00:00Z".parse().unwrap()),
+            shard: None,
             companies: vec!["acme-01".to_owned(), "o'brien & sons".to_owned()],
             approved: vec![Rule::MaxZeroedPercent, Rule::MaxCreates],
             refresh_month: true,
@@ -130,6 +135,15 @@ mod tests {
         let command = Invocation::default().approving(Work::Backfill(months[0]), &refusals());
         assert_eq!(command, "psasync backfill --month 2026-05 --approve max-zeroed-percent");
         assert_eq!(Invocation::default().approving_next(Work::Backfill(months[0]), &refusals()), None);
+    }
+
+    #[test]
+    fn a_run_over_a_shard_is_repeated_over_that_shard() {
+        let invocation = Invocation { shard: "2/8".parse().ok(), ..Invocation::default() };
+        let command = invocation.approving(Work::Night, &refusals());
+        assert_eq!(command, "psasync sync --shard 2/8 --approve max-zeroed-percent");
+        let next = invocation.approving_next(Work::Night, &refusals());
+        assert_eq!(next.as_deref(), Some("psasync approve max-zeroed-percent"), "for every shard");
     }
 
     #[test]

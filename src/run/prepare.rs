@@ -16,12 +16,11 @@ use super::surroundings::Surroundings;
 use super::survey::Survey;
 use crate::config::Touch;
 use crate::connectwise::{Reader, TypeState};
-use crate::domain::finding::Finding;
 use crate::domain::ids::{OrgId, PsaId};
 use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
 use crate::http::Exchange;
-use crate::plan::{Informed, Plan, Policy, plan};
+use crate::plan::{FleetWide, Informed, Plan, Policy, plan};
 use crate::progress::Phase;
 use crate::resolve::{ResolvedLine, Scope};
 use crate::store::{MonthCounts, StateError, StateReader};
@@ -51,19 +50,25 @@ impl Job {
             command: self.work.command(),
             about: self.work.window().map(|window| window.to_string()),
             scope: self.scope.title(),
+            shard: self.scope.shard(),
             scheduled: self.scheduled,
         }
     }
 
-    /// The same with the rules that a person lets the next nightly run pass. They are meant for a run over the whole mapping.
+    /// The same with the rules that a person lets the next nightly run pass. They are meant for a run over the whole mapping, or
+    /// for one over each of its shards.
     pub(super) async fn with_approvals(
         &self,
         state: Option<&StateReader>,
         now: DateTime<Utc>,
     ) -> Result<Self, StateError> {
         let mut job = self.clone();
-        if let (Work::Night, Scope::Fleet, Some(state)) = (self.work, &self.scope, state) {
-            job.waivers.extend(state.approvals(now).await?);
+        match (self.work, &self.scope, state) {
+            (Work::Night, Scope::Fleet, Some(state)) => job.waivers.extend(state.approvals(now).await?),
+            (Work::Night, Scope::Shard(shard), Some(state)) => {
+                job.waivers.extend(state.approvals_for(*shard, now).await?);
+            }
+            _ => {}
         }
         Ok(job)
     }
@@ -125,15 +130,15 @@ impl<E: Exchange> Preparation<'_, E> {
 
     async fn prepare_unless_stopped(&self) -> Result<Prepared, RunError> {
         let mut survey = self.survey().await?;
-        let (lines, findings) = (std::mem::take(&mut survey.lines), std::mem::take(&mut survey.findings));
+        let (lines, fleet_wide) = (std::mem::take(&mut survey.lines), std::mem::take(&mut survey.fleet_wide));
         let (lines, counts) = self.inform(lines, &survey, &self.inquiry(&survey).await?).await?;
-        let plan = self.plan(&survey, lines, findings);
+        let plan = self.plan(&survey, lines, fleet_wide);
         let Survey { type_state, roll, .. } = survey;
         Ok(Prepared { plan, type_state, roll, counts })
     }
 
     /// Compares what the records should say with what they say.
-    pub(super) fn plan(&self, survey: &Survey, lines: Vec<Informed>, findings: Vec<Finding>) -> Plan {
+    pub(super) fn plan(&self, survey: &Survey, lines: Vec<Informed>, fleet_wide: FleetWide) -> Plan {
         let mut limits = self.surroundings.limits();
         // What is only compared is not held back.
         limits.hold_zero_drop &= self.job.work != Work::Shadow;
@@ -144,8 +149,7 @@ impl<E: Exchange> Preparation<'_, E> {
             touch_unchanged: self.touches_unchanged(),
         };
         let type_name = &self.surroundings.config.record.type_name;
-        let (setup, roll_call) = (survey.setup(type_name), survey.roll.call());
-        plan(self.job.scheduled, &setup, lines, findings, roll_call, &policy)
+        plan(self.job.scheduled, &survey.setup(type_name), lines, fleet_wide, &policy)
     }
 
     /// Last Updated says when a night was here, also where it changed nothing. A backfill is no night.

@@ -12,6 +12,7 @@ use super::surroundings::{Surroundings, state};
 use crate::apply::Applied;
 use crate::connectwise::TypeState;
 use crate::domain::ids::RunId;
+use crate::domain::shard::Shard;
 use crate::domain::waiver::Waivers;
 use crate::http::{Exchange, Traffic};
 use crate::permit::WritePermit;
@@ -19,13 +20,14 @@ use crate::plan::guard::{ApprovedPlan, approve};
 use crate::plan::saved::Objection;
 use crate::plan::{Counts, Plan};
 use crate::store::{
-    CallCount, CallCounts, Ended, Journal, Lease, NewRun, Outcome, RECORDS, State, StateError,
+    CallCount, CallCounts, Ended, Journal, Lease, LeaseName, NewRun, Outcome, State, StateError,
 };
 
 /// A run that has the lease and is in the history.
 pub(super) struct Recorded<'a> {
     surroundings: &'a Surroundings<'a>,
     lease: Lease,
+    shard: Option<Shard>,
     started_at: DateTime<Utc>,
     until: Instant,
 }
@@ -37,13 +39,15 @@ pub(super) struct Title {
     pub(super) about: Option<String>,
     /// Which mapping lines it is about; `None` for all of them.
     pub(super) scope: Option<String>,
+    /// The part of the mapping whose records it writes; `None` for a run that must be alone.
+    pub(super) shard: Option<Shard>,
     pub(super) scheduled: DateTime<Utc>,
 }
 
 impl Title {
     /// That of a run that is not about mapping lines.
     pub(super) fn new(command: &'static str, about: Option<String>, scheduled: DateTime<Utc>) -> Self {
-        Self { command, about, scope: None, scheduled }
+        Self { command, about, scope: None, shard: None, scheduled }
     }
 }
 
@@ -119,12 +123,12 @@ impl<'a> Recorded<'a> {
         let Surroundings { config, clock, run: id, stop, .. } = *surroundings;
         let (started_at, until) = (clock.now(), Instant::now() + config.http.run_deadline);
         let state = state(surroundings.config).await?;
-        let lease = Lease::acquire(&state, RECORDS, id, clock, stop).await?;
-        let Title { command, about, scope, scheduled } = title;
+        let Title { command, about, scope, shard, scheduled } = title;
+        let lease = Lease::acquire(&state, LeaseName::Records(shard), id, clock, stop).await?;
         let run = NewRun { id, command, about, scope, scheduled, started_at };
         let lease = begin_run(lease, &run).await?;
         state.speed_up().await;
-        Ok(Self { surroundings, lease, started_at, until })
+        Ok(Self { surroundings, lease, shard, started_at, until })
     }
 
     pub(super) fn run(&self) -> RunId {
@@ -194,7 +198,7 @@ impl<'a> Recorded<'a> {
         let report = report(approved.into_plan(), Vec::new(), applied);
         log_lines(&report);
         if report.stopped.is_none()
-            && let Err(error) = self.state().use_up_approvals(waivers).await
+            && let Err(error) = self.state().use_up_approvals(waivers, self.shard).await
         {
             warn!(%error, "an approval that was used waits on");
         }

@@ -7,10 +7,11 @@ use tracing::warn;
 use super::report::Report;
 use crate::domain::company::Company;
 use crate::domain::ids::{CompanyId, PsaId, RecordId};
-use crate::domain::mapping::{LineState, Mapping};
+use crate::domain::mapping::{LineState, Mapping, MappingLine};
 use crate::domain::record::{KnownRecord, Record, RecordOrganization};
 use crate::domain::work::Work;
 use crate::plan::{Action, RollCall};
+use crate::resolve::Scope;
 use crate::store::{State, StateError, StateReader};
 
 /// Who is known, and who is there. Customers that are paused, or left, are neither.
@@ -20,6 +21,14 @@ pub(super) struct Roll {
     listed: Vec<KnownRecord>,
     ids: BTreeSet<RecordId>,
     active: BTreeSet<String>,
+    /// The companies of other shards, which keep their own.
+    others: BTreeSet<String>,
+}
+
+/// What ConnectWise lists.
+pub(super) struct Listed<'a> {
+    pub(super) companies: &'a [Company],
+    pub(super) records: &'a [Record],
 }
 
 impl Roll {
@@ -27,15 +36,19 @@ impl Roll {
         state: Option<&StateReader>,
         type_name: &str,
         mapping: &Mapping,
-        companies: &[Company],
-        records: &[Record],
+        scope: &Scope,
+        &Listed { companies, records }: &Listed<'_>,
     ) -> Result<Self, StateError> {
         let known = match state {
             Some(state) => state.known_records(type_name).await?,
             None => Vec::new(),
         };
         let lines = mapping.lines.iter().filter(|line| line.state == LineState::Active);
-        let active: BTreeSet<_> = lines.map(|line| line.psa_id.key()).collect();
+        let (ours, others): (Vec<_>, Vec<_>) = lines.partition(|line| scope.has(line));
+        let keys = |lines: Vec<&MappingLine>| lines.iter().map(|line| line.psa_id.key()).collect();
+        let (ours, mut others): (BTreeSet<_>, BTreeSet<_>) = (keys(ours), keys(others));
+        others.retain(|company| !ours.contains(company));
+        let active: BTreeSet<_> = ours.union(&others).cloned().collect();
         let psa_ids =
             companies.iter().filter_map(|company| Some((company.id, PsaId::new(&company.identifier)?)));
         let psa_ids: BTreeMap<CompanyId, PsaId> =
@@ -53,6 +66,7 @@ impl Roll {
             listed: records.iter().filter_map(listed).collect(),
             ids: records.iter().map(|record| record.id).collect(),
             active,
+            others,
         })
     }
 
@@ -61,7 +75,7 @@ impl Roll {
         RollCall::new(self.known.iter().filter(is_active), &self.ids)
     }
 
-    /// Keeps who is there after a nightly run over the whole mapping that was carried out; only what differs is written. A backfill creates
+    /// Keeps who is there after a nightly run over the whole mapping, or over a shard, that was carried out; only what differs is written. A backfill creates
     /// nothing, so that nothing but a night finds out whether records can still be seen.
     ///
     /// Where that fails nothing that was written is undone by it: the next run is judged by what was known before.
@@ -76,7 +90,9 @@ impl Roll {
     }
 
     async fn keep(&self, state: &State, type_name: &str, report: &Report) -> Result<(), StateError> {
-        let known: BTreeMap<_, _> = self.known.iter().map(|known| (known.record, known)).collect();
+        let is_ours = |known: &&KnownRecord| !self.others.contains(&known.psa_id.key());
+        let known = self.known.iter().filter(is_ours);
+        let known: BTreeMap<_, _> = known.map(|known| (known.record, known)).collect();
         let listed: BTreeSet<_> = self.listed.iter().map(|listed| listed.record).collect();
         let gone = known.keys().filter(|record| !listed.contains(record)).copied().collect();
         let created = report.lines().filter(|(plan, _)| plan.action == Action::Create);
@@ -85,7 +101,8 @@ impl Roll {
             Some(KnownRecord { record: outcome.record?, psa_id, organization })
         });
         let is_news = |listed: &KnownRecord| known.get(&listed.record) != Some(&listed);
-        let news = self.listed.iter().cloned().chain(created).filter(is_news).collect();
+        let listed = self.listed.iter().filter(is_ours).cloned();
+        let news = listed.chain(created).filter(is_news).collect();
         state.keep_records(type_name, gone, news).await
     }
 }

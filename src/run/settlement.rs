@@ -7,15 +7,22 @@ use tracing::info;
 use super::recorded::Recorded;
 use crate::domain::ids::CompanyId;
 use crate::domain::record::{Record, RecordOrganization};
+use crate::resolve::Scope;
 use crate::store::{Settlement, StateError, WriteRow, judged};
 
 /// Finds out from the records as they are what became of those writes. Decides nothing about this run: what a record should say is
 /// compared with what it says, whoever wrote it.
+///
+/// A run over a shard settles what is about its own organizations: another write may be on its way right now, from a sibling.
 pub(super) async fn settle_earlier_writes(
     recorded: &Recorded<'_>,
     records: &[Record],
+    scope: &Scope,
 ) -> Result<(), StateError> {
-    let unsettled = recorded.state().reader().unsettled_writes(recorded.run()).await?;
+    let mut unsettled = recorded.state().reader().unsettled_writes(recorded.run()).await?;
+    if let Some(shard) = scope.shard() {
+        unsettled.retain(|write| shard.has(write.organization));
+    }
     if unsettled.is_empty() {
         return Ok(());
     }

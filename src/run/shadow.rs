@@ -22,6 +22,7 @@ use crate::domain::finding::{Bucket, Finding};
 use crate::domain::mapping::MappingLine;
 use crate::domain::metrics::{Metrics, MonthMetrics, Reading, Unread};
 use crate::domain::record::Record;
+use crate::domain::shard::Shard;
 use crate::domain::window::Window;
 use crate::http::Exchange;
 use crate::plan::{Informed, bucket_of};
@@ -48,6 +49,8 @@ pub struct Inquiries {
 pub struct Shadowed {
     /// The instant that it is for.
     pub scheduled: DateTime<Utc>,
+    /// The part of the mapping that it is about; none for all of it, or for some companies.
+    pub shard: Option<Shard>,
     /// One entry per mapping line of the scope.
     pub lines: Vec<ShadowedLine>,
     /// What is not about one mapping line.
@@ -146,7 +149,7 @@ pub async fn shadow<E: Exchange>(
         compared = compared(&preparation, inquiries) => compared?,
     };
     let calls = Calls { umbrella: umbrella.traffic(), connectwise: reader.traffic() };
-    Ok(Shadowed { scheduled: job.scheduled, lines, findings, calls })
+    Ok(Shadowed { scheduled: job.scheduled, shard: job.scope.shard(), lines, findings, calls })
 }
 
 async fn compared<E: Exchange>(
@@ -154,13 +157,13 @@ async fn compared<E: Exchange>(
     inquiries: Inquiries,
 ) -> Result<(Vec<ShadowedLine>, Vec<Finding>), RunError> {
     let mut survey = preparation.survey().await?;
-    let (lines, findings) = (std::mem::take(&mut survey.lines), std::mem::take(&mut survey.findings));
+    let (lines, fleet_wide) = (std::mem::take(&mut survey.lines), std::mem::take(&mut survey.fleet_wide));
     let inquiry = preparation.inquiry(&survey).await?;
     let comparison = Comparison { inquiry: &inquiry, survey: &survey, inquiries, told: Mutex::default() };
     let looked = preparation.each_line(lines, async |line| comparison.look(line).await).await?;
     let (informed, compared): (Vec<_>, Vec<_>) = looked.into_iter().unzip();
     // The plan says what a person should know about each line; nobody judges it.
-    let plan = preparation.plan(&survey, informed, findings);
+    let plan = preparation.plan(&survey, informed, fleet_wide);
     let lines = plan.lines.into_iter().zip(compared);
     let lines =
         lines.map(|(plan, compared)| ShadowedLine { line: plan.line, compared, findings: plan.findings });

@@ -1,5 +1,6 @@
 //! What serves every company at once: both services' lists, resolved into lines.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -7,18 +8,19 @@ use tracing::warn;
 
 use super::error::RunError;
 use super::prepare::{Memory, Preparation};
-use super::roll::Roll;
+use super::roll::{Listed, Roll};
 use super::settlement::settle_earlier_writes;
 use super::surroundings::{Surroundings, new_records, quoted};
 use crate::connectwise::{self, ConnectWiseError, Reader, TypeState, collect};
-use crate::domain::finding::Finding;
 use crate::domain::mapping::{LineState, Mapping};
 use crate::domain::organization::Organization;
+use crate::domain::record::Record;
 use crate::domain::snapshot::{Completeness, Snapshot};
 use crate::domain::work::Work;
 use crate::http::Exchange;
-use crate::plan::{NewRecords, Setup, setup_changes};
-use crate::resolve::{Known, Request, Resolution, ResolvedLine, match_questions, resolve};
+use crate::plan::{FleetWide, NewRecords, OtherShards, Setup, setup_changes};
+use crate::resolve::{Known, Request, Resolution, ResolvedLine, Scope, match_questions, resolve};
+use crate::store::{StateError, StateReader};
 use crate::umbrella;
 
 /// What is known before a single organization is asked.
@@ -27,13 +29,13 @@ pub(super) struct Survey {
     pub(super) organizations: umbrella::Fleet,
     pub(super) type_state: TypeState,
     new_records: NewRecords,
-    /// Whether there is any record of the type.
+    /// Whether there is any record of the type, besides those of a shard that is being installed.
     has_records: bool,
     pub(super) roll: Roll,
     /// The lines of the scope, resolved.
     pub(super) lines: Vec<ResolvedLine>,
-    /// What is not about one line.
-    pub(super) findings: Vec<Finding>,
+    /// What is not about a line of the scope.
+    pub(super) fleet_wide: FleetWide,
     /// When reading ends.
     pub(super) read_until: Instant,
 }
@@ -84,8 +86,19 @@ impl<E: Exchange> Preparation<'_, E> {
         let Resolved { type_state, new_records, has_records, roll, resolution } = resolved;
         findings.extend(resolution.unmapped);
         let lines = resolution.lines;
-        let survey =
-            Survey { organizations, type_state, new_records, has_records, roll, lines, findings, read_until };
+        let creates = self.job.work.creates() && new_records.status.is_some();
+        let others = OtherShards::new(&resolution.others, creates);
+        let fleet_wide = FleetWide { findings, roll_call: roll.call(), others };
+        let survey = Survey {
+            organizations,
+            type_state,
+            new_records,
+            has_records,
+            roll,
+            lines,
+            fleet_wide,
+            read_until,
+        };
         if self.job.work.creates() {
             self.check_type(&survey.setup(type_name))?;
         }
@@ -142,10 +155,11 @@ pub(super) async fn resolved(
     let connectwise::Fleet { type_state, statuses, companies, records, .. } = lists;
     let new_records = new_records(config, &statuses)?;
     if let Some(recorded) = memory.recorded() {
-        settle_earlier_writes(recorded, &records).await?;
+        settle_earlier_writes(recorded, &records, request.scope).await?;
     }
-    let has_records = !records.is_empty();
-    let roll = Roll::new(memory.state(), &config.record.type_name, mapping, &companies, &records).await?;
+    let has_records = has_records(&records, request.scope, memory.state()).await?;
+    let listed = Listed { companies: &companies, records: &records };
+    let roll = Roll::new(memory.state(), &config.record.type_name, mapping, request.scope, &listed).await?;
     let known = Known {
         mapping,
         organizations,
@@ -157,6 +171,20 @@ pub(super) async fn resolved(
     };
     let resolution = resolve(known, request);
     Ok(Resolved { type_state, new_records, has_records, roll, resolution })
+}
+
+/// Whether there is any record of the type. While a shard is being installed, what it and its siblings created does not count: that one of
+/// them began earlier shall not make the others hold their creates back.
+async fn has_records(
+    records: &[Record],
+    scope: &Scope,
+    state: Option<&StateReader>,
+) -> Result<bool, StateError> {
+    let installed = match (scope.shard(), state) {
+        (Some(shard), Some(state)) => state.companies_being_installed(shard).await?,
+        _ => BTreeSet::new(),
+    };
+    Ok(records.iter().any(|record| !installed.contains(&record.company_id)))
 }
 
 /// ConnectWise may ask for long waits, one after the other.

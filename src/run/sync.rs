@@ -10,7 +10,6 @@ use super::surroundings::{Surroundings, state_reader};
 use crate::connectwise::Reader;
 use crate::http::Exchange;
 use crate::plan::guard::approve;
-use crate::resolve::Scope;
 use crate::umbrella::Umbrella;
 
 /// Makes a plan, and leaves it at that.
@@ -58,7 +57,7 @@ pub async fn sync<E: Exchange>(
         let order = Order { plan, type_state: &type_state, waivers, invocation };
         let report = recorded.apply(services, order).await?;
         keep_found(state, &job.scope, report.started_at, &report).await;
-        if matches!(job.scope, Scope::Fleet) {
+        if job.scope.is_of_the_fleet() {
             roll.keep_after(state, &surroundings.config.record.type_name, &report).await;
         }
         Ok(report)

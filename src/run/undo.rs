@@ -15,7 +15,7 @@ use crate::domain::waiver::Waivers;
 use crate::http::{Exchange, Traffic};
 use crate::plan::undo::{Deed, LaterAnswer, LeftAlone, Live, PastChange, PastWrite, Undo, undo as plan};
 use crate::plan::{Plan, REREAD_BATCH};
-use crate::resolve::match_questions;
+use crate::resolve::{Scope, match_questions};
 use crate::store::{RunRow, StateError, StateReader, WriteKind, WriteRow, WriteState};
 
 /// What names the latest run that wrote something.
@@ -243,5 +243,5 @@ pub(super) async fn settle<E: Exchange>(
         () = surroundings.stop.cancelled() => return Err(RunError::Stopped),
         records = records_at(reader, type_state, companies) => records?,
     };
-    Ok(settle_earlier_writes(recorded, &records).await?)
+    Ok(settle_earlier_writes(recorded, &records, &Scope::Fleet).await?)
 }

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::any::AnyRow;
-use sqlx::{AnyPool, Row as _};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyPool, AssertSqlSafe, Row as _};
 
 use super::error::StateError;
+use super::runs::Outcome;
+use super::shards::division;
 use super::{State, StateReader, time};
 use crate::domain::ids::{PsaId, RunId};
+use crate::domain::shard::Shard;
 use crate::domain::waiver::{Rule, Waiver, Waivers};
 
 /// How long an approval waits for a nightly run. One that nobody remembers shall not let a later surprise pass.
@@ -72,19 +76,30 @@ impl State {
 
     /// Takes away what waited for a run that is carried out by now. What was given anew meanwhile waits for the next one.
     ///
+    /// After a run over a shard, it waits on for the other shards, and goes with the last of them that is carried out.
+    ///
     /// # Errors
     /// Where the state cannot be written.
-    pub async fn use_up_approvals(&self, waivers: &Waivers) -> Result<(), StateError> {
-        let delete =
-            "DELETE FROM approvals WHERE tenant = $1 AND rule = $2 AND psa_key = $3 AND given_at = $4";
+    pub async fn use_up_approvals(&self, waivers: &Waivers, shard: Option<Shard>) -> Result<(), StateError> {
+        let others = format!(
+            "(SELECT COUNT(DISTINCT r.scope) {USED_BY_SHARDS} AND r.scope LIKE $7 AND r.scope <> $8) >= $9"
+        );
+        let delete = format!(
+            "DELETE FROM approvals WHERE tenant = $3 AND rule = $4 AND psa_key = $5 AND given_at = $6 AND {others}"
+        );
+        let siblings = shard.map(division).unwrap_or_default();
+        let others = shard.map_or(0, |shard| i64::from(shard.count()) - 1);
+        let scope = shard.map(Shard::title).unwrap_or_default();
         let (tenant, waivers) = (self.0.tenant.clone(), waivers.clone());
         let use_up = async move |pool: &AnyPool| {
             let mut transaction = pool.begin().await?;
             for Waiver { rule, company, waiting_since } in waivers.iter() {
                 let Some(since) = waiting_since else { continue };
                 let (_, psa_key) = columns(company.as_ref());
-                let query = sqlx::query(delete).bind(&tenant).bind(rule.name()).bind(psa_key);
-                query.bind(time::written(*since)).execute(&mut *transaction).await?;
+                let query =
+                    carried_out(sqlx::query(AssertSqlSafe(delete.clone()))).bind(&tenant).bind(rule.name());
+                let query = query.bind(psa_key).bind(time::written(*since));
+                query.bind(&siblings).bind(&scope).bind(others).execute(&mut *transaction).await?;
             }
             transaction.commit().await
         };
@@ -92,7 +107,34 @@ impl State {
     }
 }
 
+/// The runs over shards that were carried out with an approval: `approvals` is the row of the one that is meant.
+const USED_BY_SHARDS: &str = "FROM run_approvals u JOIN runs r ON r.run_id = u.run_id WHERE r.tenant = approvals.tenant \
+                              AND u.rule = approvals.rule AND u.psa_key = approvals.psa_key AND u.given_at = approvals.given_at \
+                              AND r.outcome IN ($1, $2)";
+
+/// Binds how runs end that are carried out, before anything else.
+fn carried_out<'q>(query: Query<'q, Any, AnyArguments>) -> Query<'q, Any, AnyArguments> {
+    Outcome::CARRIED_OUT.iter().fold(query, |query, outcome| query.bind(outcome.word()))
+}
+
 impl StateReader {
+    /// Approvals that wait for the next nightly run over a shard: those that no such run has used yet.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn approvals_for(&self, shard: Shard, now: DateTime<Utc>) -> Result<Vec<Waiver>, StateError> {
+        let (tenant, since) = (self.tenant.clone(), time::written(now - APPROVAL_LAPSES_AFTER));
+        let select = AssertSqlSafe(format!(
+            "SELECT rule, psa_id, given_at FROM approvals WHERE tenant = $3 AND given_at > $4 \
+             AND NOT EXISTS (SELECT 1 {USED_BY_SHARDS} AND r.scope = $5) ORDER BY rule, psa_key"
+        ));
+        let rows = async move |pool: &AnyPool| {
+            let query = carried_out(sqlx::query(select)).bind(tenant).bind(since);
+            query.bind(shard.title()).fetch_all(pool).await
+        };
+        self.waivers(&self.database.run(rows).await?)
+    }
+
     /// Approvals that wait for the next nightly run, by rule and company.
     ///
     /// # Errors
@@ -102,7 +144,10 @@ impl StateReader {
         let select = "SELECT rule, psa_id, given_at FROM approvals WHERE tenant = $1 AND given_at > $2 ORDER BY rule, psa_key";
         let rows =
             async move |pool: &AnyPool| sqlx::query(select).bind(tenant).bind(since).fetch_all(pool).await;
-        let rows = self.database.run(rows).await?;
+        self.waivers(&self.database.run(rows).await?)
+    }
+
+    fn waivers(&self, rows: &[AnyRow]) -> Result<Vec<Waiver>, StateError> {
         let waivers: Option<Vec<_>> = rows.iter().map(waiver).collect();
         waivers.ok_or_else(|| self.database.unreadable("an approval"))
     }

@@ -25,6 +25,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "approvals", include_str!("migrations/0002_approvals.sql")),
     (3, "scope", include_str!("migrations/0003_scope.sql")),
     (4, "found", include_str!("migrations/0004_found.sql")),
+    (5, "shards", include_str!("migrations/0005_shards.sql")),
 ];
 
 /// Where the state is kept.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::lease::LAPSES_AFTER;
+use super::lease::{LAPSES_AFTER, LeaseName};
 use crate::domain::ids::RunId;
 
 /// Why the state cannot be used.
@@ -52,8 +52,8 @@ pub enum LeaseError {
     /// Another run holds it.
     #[error("another run holds the lease `{name}`: {run}, renewed {renewed_seconds_ago} s ago")]
     Held {
-        /// What the lease protects.
-        name: &'static str,
+        /// What the other run's lease protects.
+        name: LeaseName,
         /// The run.
         run: String,
         /// How long ago it was renewed.
@@ -63,7 +63,7 @@ pub enum LeaseError {
     #[error("the lease `{name}` of run {run} lapsed")]
     Lapsed {
         /// What the lease protects.
-        name: &'static str,
+        name: LeaseName,
         /// The run that had it.
         run: RunId,
     },

@@ -3,15 +3,16 @@
 //! It serves the history, `undo`, and the settlement of a run that died. A write is noted under the lease: once another run has taken
 //! it over, nothing can be noted, and so nothing is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 use sqlx::{AnyPool, AssertSqlSafe, Row as _};
 
 use super::error::{LeaseError, StateError};
-use super::lease::Lease;
-use super::runs::json;
+use super::lease::{Lease, LeaseName};
+use super::runs::{Outcome, json};
+use super::shards::division;
 use super::words::words;
 use super::{State, StateReader, time};
 use crate::clock::Clock;
@@ -19,6 +20,7 @@ use crate::domain::answer::{Alteration, Answer, Stored};
 use crate::domain::field::FieldId;
 use crate::domain::ids::{CompanyId, OrgId, PsaId, RecordId, RunId};
 use crate::domain::record::{LastMark, Record, RecordOrganization};
+use crate::domain::shard::Shard;
 use crate::domain::work::Work;
 
 /// Some of the 16 answers of a record.
@@ -178,7 +180,7 @@ impl<'a> Journal<'a> {
                       WHERE EXISTS (SELECT 1 FROM leases WHERE tenant = $12 AND name = $13 AND run_id = $1) \
                       ON CONFLICT (run_id, org_id, kind) DO UPDATE SET state = EXCLUDED.state, record_id = EXCLUDED.record_id, \
                       old_answers = EXCLUDED.old_answers, new_answers = EXCLUDED.new_answers, noted_at = EXCLUDED.noted_at";
-        let (state, lease) = (self.lease.state(), self.lease.name());
+        let (state, lease) = (self.lease.state(), self.lease.name().to_string());
         let (tenant, run) = (state.0.tenant.clone(), self.lease.run().to_string());
         let (psa_id, psa_key) = (note.psa_id.as_str().to_owned(), note.psa_id.key());
         let (organization, company) = (signed(note.organization.0), signed(note.company_id.0));
@@ -195,6 +197,18 @@ impl<'a> Journal<'a> {
         match state.0.database.run(noted).await? {
             true => Ok(()),
             false => Err(LeaseError::Lapsed { name: self.lease.name(), run: self.lease.run() }),
+        }
+    }
+
+    /// Where the run is about a shard, waits until no sibling creates the type or its questions, and keeps them from it meanwhile. Any other
+    /// run is alone anyway.
+    ///
+    /// # Errors
+    /// Where the run's own lease lapses meanwhile, or the state cannot be used.
+    pub async fn setup_turn(&self) -> Result<Option<Lease>, LeaseError> {
+        match self.lease.name() {
+            LeaseName::Records(Some(_)) => self.lease.and(LeaseName::Setup).await.map(Some),
+            LeaseName::Records(None) | LeaseName::History(_) | LeaseName::Setup => Ok(None),
         }
     }
 
@@ -301,6 +315,28 @@ impl StateReader {
             query.bind(WriteState::Sending.word()).bind(WriteState::InDoubt.word()).fetch_all(pool).await
         };
         self.write_rows(self.database.run(rows).await?)
+    }
+
+    /// The companies at which runs over shards of `shard`'s division created a record, or may have, while this very shard is being installed:
+    /// none any more once a nightly run over it was carried out.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn companies_being_installed(&self, shard: Shard) -> Result<BTreeSet<CompanyId>, StateError> {
+        let tenant = self.tenant.clone();
+        let select = "SELECT DISTINCT w.company_id FROM writes w JOIN runs r ON r.run_id = w.run_id \
+                      WHERE r.tenant = $1 AND r.scope LIKE $2 AND w.kind = $3 AND NOT EXISTS (SELECT 1 FROM runs o \
+                      WHERE o.tenant = $1 AND o.scope = $4 AND o.command = $5 AND o.outcome IN ($6, $7))";
+        let companies = async move |pool: &AnyPool| {
+            let query = sqlx::query_scalar::<_, i64>(select).bind(tenant).bind(division(shard));
+            let query = query.bind(WriteKind::Create.word()).bind(shard.title());
+            let query = Outcome::CARRIED_OUT
+                .iter()
+                .fold(query.bind(Work::Night.command()), |query, outcome| query.bind(outcome.word()));
+            query.fetch_all(pool).await
+        };
+        let companies = self.database.run(companies).await?;
+        Ok(companies.into_iter().map(|company| CompanyId(company.cast_unsigned())).collect())
     }
 
     /// What the last write that may have arrived left in each record.

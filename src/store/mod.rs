@@ -20,6 +20,7 @@ mod known;
 mod lease;
 mod months;
 mod runs;
+mod shards;
 mod time;
 mod words;
 
@@ -32,7 +33,7 @@ pub use self::error::{LeaseError, StateError};
 pub use self::forget::Forgotten;
 pub use self::found::{Found, FoundLine, KeptFinding, NewLine};
 pub use self::journal::{AnswerSet, Journal, Note, Settlement, WriteKind, WriteRow, WriteState, judged};
-pub use self::lease::{HISTORY, Holder, LAPSES_AFTER, Lease, RECORDS};
+pub use self::lease::{HISTORY, Holder, LAPSES_AFTER, Lease, LeaseName, RECORDS};
 pub use self::months::{KeptAnswer, MonthMemory, MonthSettings, WindowAnswers};
 pub use self::runs::{CallCount, CallCounts, Ended, NewRun, Outcome, RunRow};
 

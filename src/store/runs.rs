@@ -37,7 +37,7 @@ words! {
 
 impl Outcome {
     /// The ways to end of a run that did everything that it was to do.
-    const CARRIED_OUT: [Self; 2] = [Self::Done, Self::Degraded];
+    pub(super) const CARRIED_OUT: [Self; 2] = [Self::Done, Self::Degraded];
 
     /// Whether it did everything that it was to do. What any other run has read is taken up by the next one of that day.
     pub(super) fn is_carried_out(self) -> bool {

@@ -13,6 +13,7 @@ mod notify;
 mod saved;
 mod secrets;
 mod serve;
+mod shards;
 mod simulated;
 
 use std::fs;

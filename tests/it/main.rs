@@ -36,6 +36,7 @@ mod reports;
 mod resolving;
 mod saved;
 mod shadow;
+mod shards;
 mod simulated;
 mod state;
 mod trouble;

@@ -11,7 +11,9 @@ use psasync::domain::waiver::{Rule, Waiver};
 use psasync::domain::window::Window;
 use psasync::domain::work::Work;
 use psasync::plan::saved::{Belonging, SavedPlan, SavedPlanError};
-use psasync::plan::{Action, Destination, FieldChange, LinePlan, NewRecords, Plan, RollCall, SetupChange};
+use psasync::plan::{
+    Action, Destination, FieldChange, LinePlan, NewRecords, OtherShards, Plan, RollCall, SetupChange,
+};
 use serde_json::{Value, json};
 use simulator::World;
 use simulator::world::{Configuration, Question};
@@ -143,6 +145,7 @@ fn plan() -> impl Strategy<Value = Plan> {
             new_records: NewRecords { name, status },
             waivers: waivers.into_iter().collect(),
             roll_call: RollCall::default(),
+            others: OtherShards::default(),
         },
     )
 }

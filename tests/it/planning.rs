@@ -15,7 +15,7 @@ use psasync::domain::waiver::{Rule, Waivers};
 use psasync::domain::work::Work;
 use psasync::plan::guard::{Limits, approve};
 use psasync::plan::{
-    Action, Informed, LinePlan, NewRecords, Plan, Policy, RollCall, SecondSource, Setup, SetupChange, falls,
+    Action, FleetWide, Informed, LinePlan, NewRecords, Plan, Policy, SecondSource, Setup, SetupChange, falls,
     plan,
 };
 use psasync::resolve::{ResolvedLine, Target};
@@ -73,7 +73,7 @@ impl World {
             waivers: &self.waivers,
             touch_unchanged: self.touch_unchanged,
         };
-        plan(scheduled, &setup, self.lines, Vec::new(), RollCall::default(), &policy)
+        plan(scheduled, &setup, self.lines, FleetWide::default(), &policy)
     }
 
     fn only_line(self) -> LinePlan {

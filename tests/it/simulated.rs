@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -32,7 +33,7 @@ use psasync::run::{
     company_history, explain, farewell, fill_history, forget, months, past_runs, plan, plan_fill, plan_probe,
     plan_undo, probe_write, saved_plan, shadow, sync, undo,
 };
-use psasync::store::{Forgotten, Lease, RECORDS, State};
+use psasync::store::{Forgotten, Lease, LeaseName, RECORDS, State};
 use psasync::web::{Site, router};
 use serde_json::Value;
 use simulator::world::Configuration;
@@ -106,12 +107,26 @@ impl Night {
     /// Makes runs be about this company, besides those that were named before.
     pub(crate) fn company(mut self, psa_id: &str) -> Self {
         let mut companies = match self.scope {
-            Scope::Fleet => Default::default(),
+            Scope::Fleet | Scope::Shard(_) => Default::default(),
             Scope::Companies(companies) => companies,
         };
         companies.insert(psa_id.to_lowercase());
         self.scope = Scope::Companies(companies);
         self
+    }
+
+    /// A run over the shard `I/N`, besides those that this night is about.
+    pub(crate) async fn try_shard(&self, shard: &str) -> Result<Report, RunError> {
+        let mut run = self.run();
+        let shard = shard.parse().unwrap();
+        run.job.scope = Scope::Shard(shard);
+        run.job.invocation.shard = Some(shard);
+        // On the heap: several of them are on one stack.
+        Box::pin(sync(&run.services, &run.surroundings(), &run.job)).await
+    }
+
+    pub(crate) async fn shard(&self, shard: &str) -> Report {
+        self.try_shard(shard).await.unwrap()
     }
 
     /// Makes runs be about all companies again, with no rule approved.
@@ -167,6 +182,11 @@ impl Night {
     /// Lets `hook` answer requests in place of the services, from now on.
     pub(crate) fn instead(&self, hook: impl FnMut(&Request<Bytes>) -> Instead + Send + 'static) {
         *self.network.hook.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// Lets requests take as long as `delay` says, from now on.
+    pub(crate) fn delay(&self, delay: impl Fn(&Request<Bytes>) -> Duration + Send + 'static) {
+        *self.network.delay.lock().unwrap() = Some(Box::new(delay));
     }
 
     /// Lets `alter` change answers of the services, from now on.
@@ -385,7 +405,7 @@ impl Night {
         self.take(RECORDS).await
     }
 
-    pub(crate) async fn take(&self, lease: &'static str) -> Lease {
+    pub(crate) async fn take(&self, lease: LeaseName) -> Lease {
         let (state, run) = (self.state().await, self.run());
         Lease::acquire(&state, lease, run.id, run.clock, &self.stop).await.unwrap()
     }
@@ -416,7 +436,7 @@ impl Night {
     pub(crate) fn run(&self) -> Run {
         let now = self.simulation.now();
         let companies = match &self.scope {
-            Scope::Fleet => Vec::new(),
+            Scope::Fleet | Scope::Shard(_) => Vec::new(),
             Scope::Companies(keys) => keys.iter().cloned().collect(),
         };
         let job = Job {
@@ -425,7 +445,7 @@ impl Night {
             scope: self.scope.clone(),
             waivers: self.waivers.clone(),
             refresh_month: self.refresh_month,
-            invocation: Invocation { companies, ..Invocation::default() },
+            invocation: Invocation { shard: self.scope.shard(), companies, ..Invocation::default() },
         };
         self.operator.run(&self.network, now, &self.stop, job)
     }

@@ -15,6 +15,7 @@ use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::domain::shard::Shard;
 use crate::domain::waiver::Rule;
 
 pub(super) use doctor::{DoctorArgs, ProbeWriteArgs};
@@ -355,6 +356,12 @@ pub(super) struct ScopeArgs {
     /// Only this company; may be repeated
     #[arg(long, value_name = "PSA_ID")]
     pub(super) company: Vec<String>,
+    /// Only this part of the mapping, counted from 0, such as 0/8; the others run beside it
+    ///
+    /// Without it and without `--company`, the variables JOB_COMPLETION_INDEX and JOB_COMPLETIONS of a Kubernetes Job say it, where both
+    /// are set.
+    #[arg(long, value_name = "I/N", conflicts_with = "company")]
+    pub(super) shard: Option<Shard>,
     /// Let this run pass a rule once, within its scope; may be repeated
     #[arg(long, value_name = "RULE", value_parser = rule_parser())]
     pub(super) approve: Vec<Rule>,
@@ -410,10 +417,13 @@ mod tests {
     fn a_comparison_takes_the_same_scope_as_a_plan() {
         let said = |command: &str, at: &str| {
             let rule = Rule::ALL[0].name();
-            let line = ["psasync", command, "--scheduled-for", at, "--company", "ACME", "--approve", rule];
-            Cli::try_parse_from(line).map(drop).map_err(|error| error.to_string())
+            let parsed = |part: [&str; 2]| {
+                let line = ["psasync", command, "--scheduled-for", at, part[0], part[1], "--approve", rule];
+                Cli::try_parse_from(line).map(drop).map_err(|error| error.to_string())
+            };
+            parsed(["--company", "ACME"]).and(parsed(["--shard", "0/8"]))
         };
-        for command in ["plan", "shadow"] {
+        for command in ["plan", "sync", "backfill", "shadow"] {
             assert_eq!(said(command, "2026-12-01T00:00:00Z"), Ok(()));
             assert!(said(command, "today").unwrap_err().contains("expected an instant"), "{command}");
         }

@@ -18,7 +18,7 @@ pub(in crate::cli) async fn run(context: &Context, args: &PlanArgs) -> Result<Ex
         return Err(Failure::new(Exit::Usage, message, "leave it out, or add `--format markdown`"));
     }
     let ready = context.ready()?;
-    let job = ready.job(&args.scope, ready.clock.now())?;
+    let job = ready.job(&args.scope.in_its_place()?, ready.clock.now())?;
     let showing = Showing {
         format: args.format,
         detail: if args.full { Detail::Full } else { Detail::Counts },
@@ -44,6 +44,13 @@ impl Showing<'_> {
 
     /// Makes a plan, saves and prints it, and says how the command ends.
     pub(super) async fn show(&self, ready: &Ready, job: &Job) -> Result<Exit, Failure> {
+        if self.out.is_some() && job.scope.shard().is_some() {
+            return Err(Failure::new(
+                Exit::Usage,
+                "`--out`: the plan of a shard is not saved: what its guards judge is not in it",
+                "save the plan of the whole mapping, or of some companies with `--company`",
+            ));
+        }
         self.out.map_or(Ok(()), files::check_target)?;
         let mut planned = make(ready, job).await?;
         if let Some(path) = self.out {

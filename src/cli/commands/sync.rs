@@ -13,7 +13,7 @@ use crate::run::{Exit, Invocation, Job, OUT_OF_TIME, Report, WRITES_DENIED, WRIT
 
 pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Exit, Failure> {
     let ready = context.ready()?;
-    let job = ready.job(&args.scope, ready.clock.now())?;
+    let job = ready.job(&args.scope.in_its_place()?, ready.clock.now())?;
     let invocation = Invocation { refresh_month: args.refresh_month, ..job.invocation.clone() };
     let job = Job { refresh_month: args.refresh_month, invocation, ..job };
     if args.dry_run {

@@ -15,7 +15,9 @@ use crate::domain::mapping::{LineState, MappingLine, Source};
 use crate::domain::waiver::{Rule, Waiver};
 use crate::domain::window::Window;
 use crate::domain::work::Work;
-use crate::plan::{Action, Destination, FieldChange, LinePlan, NewRecords, Plan, RollCall, SetupChange};
+use crate::plan::{
+    Action, Destination, FieldChange, LinePlan, NewRecords, OtherShards, Plan, RollCall, SetupChange,
+};
 
 const FORMAT: &str = "psasync-plan";
 const FORMAT_VERSION: u32 = 1;
@@ -190,7 +192,8 @@ fn seal(unsealed: &Document) -> String {
 
 fn document(saved: &SavedPlan) -> Document {
     let SavedPlan { made_at, belonging, companies, plan } = saved;
-    let Plan { scheduled, work, setup, lines, findings, new_records, waivers, roll_call: _ } = plan;
+    let Plan { scheduled, work, setup, lines, findings, new_records, waivers, roll_call: _, others: _ } =
+        plan;
     Document {
         format: FORMAT.to_owned(),
         format_version: FORMAT_VERSION,
@@ -302,6 +305,7 @@ fn saved(document: Document) -> Option<SavedPlan> {
         new_records: NewRecords { name: document.record_name, status: document.status_id.map(StatusId) },
         waivers: all(document.approvals, waiver)?.into_iter().collect(),
         roll_call: RollCall::default(),
+        others: OtherShards::default(),
     };
     Some(SavedPlan {
         made_at: document.made_at,

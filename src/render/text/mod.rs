@@ -20,6 +20,7 @@ use owo_colors::OwoColorize as _;
 use crate::domain::answer::{Answer, Stored};
 use crate::domain::field::FieldMap;
 use crate::domain::finding::{Bucket, Finding, Reason, Severity};
+use crate::domain::shard::Shard;
 use crate::domain::window::Window;
 use crate::domain::work::Work;
 use crate::http::Traffic;
@@ -55,7 +56,7 @@ pub const NOTHING_TO_DO: &str = "Nothing to do: no record needs a change.";
 pub fn plan(planned: &Planned) -> String {
     let Planned { plan, refusals, invocation, .. } = planned;
     let mut out = String::new();
-    heading(&mut out, &title(plan, "Plan", "Backfill plan"));
+    heading(&mut out, &title(plan, invocation.shard, "Plan", "Backfill plan"));
     setup(&mut out, &plan.setup);
     plan.lines.iter().filter(|line| line.is_change()).for_each(|line| change(&mut out, line));
     if plan.is_empty() {
@@ -80,7 +81,7 @@ pub fn sync(report: &Report) -> String {
         Some(_) => ("Plan carried out", "Backfill plan carried out"),
         None => ("Sync", "Backfill"),
     };
-    heading(&mut out, &title(&report.plan, night, backfill));
+    heading(&mut out, &title(&report.plan, report.invocation.shard, night, backfill));
     if report.setup_changes > 0 {
         let _ =
             writeln!(out, "Created the configuration type or questions: {} in all.", report.setup_changes);
@@ -117,7 +118,7 @@ pub fn bootstrap(bootstrap: &Bootstrap, dry_run: bool) -> String {
 pub fn filled(history: &Filled) -> String {
     let mut out = String::new();
     let what = if history.is_dry_run { "History backfill plan" } else { "History backfill" };
-    heading(&mut out, &format!("{what} for {}", span_of(&history.months)));
+    heading(&mut out, &format!("{what} for {}{}", span_of(&history.months), of_shard(history.shard)));
     findings(&mut out, history.findings.iter());
     line(&mut out, "");
     let (known, read, missing) = (history.known, history.read, history.missing());
@@ -167,12 +168,18 @@ pub fn record(answers: &FieldMap<Stored>) -> String {
     out
 }
 
-/// What the plan is for: a time, or a window.
-pub(super) fn title(plan: &Plan, night: &str, backfill: &str) -> String {
-    match plan.work.window() {
+/// What the plan is for: a time, or a window; and a part of the mapping.
+pub(super) fn title(plan: &Plan, shard: Option<Shard>, night: &str, backfill: &str) -> String {
+    let title = match plan.work.window() {
         None => format!("{night} for {}", plan.scheduled.format("%Y-%m-%d %H:%M UTC")),
         Some(window) => format!("{backfill} for {window}"),
-    }
+    };
+    title + &of_shard(shard)
+}
+
+/// Which part of the mapping it is about, where it is not about all of it or about companies.
+fn of_shard(shard: Option<Shard>) -> String {
+    shard.map(|shard| format!(", {}", shard.title())).unwrap_or_default()
 }
 
 fn returns(out: &mut String, work: Work) {

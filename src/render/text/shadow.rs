@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use owo_colors::OwoColorize as _;
 
-use super::{NO_ANSWER, calls, findings, heading, line, number_of};
+use super::{NO_ANSWER, calls, findings, heading, line, number_of, of_shard};
 use crate::domain::field::FieldId;
 use crate::domain::question::FieldType;
 use crate::render::markdown::Detail;
@@ -16,7 +16,8 @@ use crate::shadow::{Agreement, Difference, Example, Kind, Verdict, item_count};
 #[must_use]
 pub fn shadow(shadowed: &Shadowed, detail: Detail) -> String {
     let mut out = String::new();
-    heading(&mut out, &format!("Shadow for {}", shadowed.scheduled.format("%Y-%m-%d %H:%M UTC")));
+    let (scheduled, shard) = (shadowed.scheduled.format("%Y-%m-%d %H:%M UTC"), of_shard(shadowed.shard));
+    heading(&mut out, &format!("Shadow for {scheduled}{shard}"));
     let (counts, agreement) = (shadowed.counts(), shadowed.agreement());
     if counts.compared > 0 {
         table(&mut out, &agreement);

@@ -33,7 +33,7 @@ pub(super) fn check(
         other_questions: &type_state.others,
         type_has_password: type_state.has_password,
     };
-    let Resolution { lines, unmapped } = resolve(known, request);
+    let Resolution { lines, unmapped, .. } = resolve(known, request);
     let mut checks = vec![summary(mapping, &lines)];
     checks.extend(by_reason(lines.iter().flat_map(|line| &line.findings)));
     checks.push(of_unmapped(&unmapped));

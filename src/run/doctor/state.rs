@@ -111,14 +111,15 @@ fn lease(holders: &[Holder], now: DateTime<Utc>) -> Check {
         let ago = (now - holder.renewed_at).num_seconds();
         format!("run {} has the lease `{}`, renewed {ago} s ago", holder.run, holder.name)
     };
-    match (holders.iter().find(|holder| holder.is_live(now)), holders.first()) {
-        (Some(live), _) => Check::pass(LEASE, told(live)),
-        (None, Some(lapsed)) => Check::warn(
+    let live: Vec<_> = holders.iter().filter(|holder| holder.is_live(now)).map(told).collect();
+    match holders.first() {
+        _ if !live.is_empty() => Check::pass(LEASE, live.join("; ")),
+        Some(lapsed) => Check::warn(
             LEASE,
             format!("{}: it did not give it back", told(lapsed)),
             "nothing to do: the next run takes the lease over, and settles what that one left open",
         ),
-        (None, None) => Check::pass(LEASE, "no run has a lease"),
+        None => Check::pass(LEASE, "no run has a lease"),
     }
 }
 

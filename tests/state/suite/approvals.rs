@@ -1,8 +1,10 @@
 use psasync::domain::ids::{OrgId, PsaId, RecordId};
 use psasync::domain::record::KnownRecord;
+use psasync::domain::shard::Shard;
 use psasync::domain::waiver::{Rule, Waiver, Waivers};
+use psasync::store::{NewRun, Outcome};
 
-use super::{START, at, begin, run_id};
+use super::{START, at, begin, ended, new_run, run_id};
 use crate::Home;
 
 fn company(text: &str) -> PsaId {
@@ -51,7 +53,7 @@ async fn an_approval_that_is_used_waits_no_longer_and_is_kept_with_its_run() {
         2,
         "a run that is not over uses nothing up"
     );
-    state.use_up_approvals(&waivers).await.unwrap();
+    state.use_up_approvals(&waivers, None).await.unwrap();
     let waiting = state.reader().approvals(now).await.unwrap();
     assert_eq!(waiting.len(), 1, "what a run's own command says takes nothing from the next night");
     assert_eq!(waiting[0].rule, Rule::MaxZeroedPercent);
@@ -67,7 +69,7 @@ async fn an_approval_that_was_given_anew_meanwhile_waits_for_the_next_run() {
     state.approve(Rule::MaxCreates, None, now).await.unwrap();
     let used: Waivers = state.reader().approvals(now).await.unwrap().into_iter().collect();
     state.approve(Rule::MaxCreates, None, later).await.unwrap();
-    state.use_up_approvals(&used).await.unwrap();
+    state.use_up_approvals(&used, None).await.unwrap();
     let waiting = state.reader().approvals(later).await.unwrap();
     assert_eq!(waiting, [Waiver { rule: Rule::MaxCreates, company: None, waiting_since: Some(later) }]);
 }
@@ -109,4 +111,31 @@ async fn a_company_that_is_forgotten_leaves_no_approval_and_no_known_record() {
     assert_eq!(waiting.iter().map(|one| one.company.clone()).collect::<Vec<_>>(), [Some(beta.clone())]);
     assert_eq!(state.reader().approvals_by_run().await.unwrap()[&run_id(1)], [waiver(&beta)]);
     assert_eq!(state.reader().known_records("T").await.unwrap(), [known(3, "BETA", Some(8))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_lets_every_shard_pass_once_and_goes_with_the_last() {
+    let home = Home::new();
+    let (state, now) = (home.open().await, at(START));
+    let shards: Vec<Shard> = (0..3).map(|index| Shard::new(index, 3).unwrap()).collect();
+    state.approve(Rule::MaxCreates, None, now).await.unwrap();
+    let waiting = async |shard| state.reader().approvals_for(shard, now).await.unwrap();
+    for (&shard, number) in shards.iter().zip(1..) {
+        let waivers: Waivers = waiting(shard).await.into_iter().collect();
+        assert_eq!(waivers.iter().count(), 1, "shard {shard} passes");
+        assert_eq!(state.reader().approvals(now).await.unwrap().len(), 1);
+        // One that fails uses nothing up.
+        for (run, outcome) in [(2 * number, Outcome::Failed), (2 * number + 1, Outcome::Degraded)] {
+            let run_of = NewRun { scope: Some(shard.title()), ..new_run(run, START) };
+            state.begin_run(&run_of).await.unwrap();
+            state.note_approvals(run_id(run), &waivers).await.unwrap();
+            assert_eq!(waiting(shard).await.len(), 1);
+            if outcome == Outcome::Degraded {
+                state.use_up_approvals(&waivers, Some(shard)).await.unwrap();
+            }
+            state.finish_run(run_id(run), &ended(outcome, START)).await.unwrap();
+        }
+        assert_eq!(waiting(shard).await, [], "shard {shard} passed once");
+    }
+    assert_eq!(state.reader().approvals(now).await.unwrap(), []);
 }

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use psasync::clock::Clock;
-use psasync::store::{Journal, LAPSES_AFTER, Lease, LeaseError, RECORDS};
+use psasync::store::{HISTORY, Journal, LAPSES_AFTER, Lease, LeaseError, LeaseName, RECORDS, State};
+use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 
 use super::{begin, begun, clock, lease, note, run_id, try_lease};
@@ -220,4 +221,109 @@ async fn a_lease_that_a_wrong_clock_renewed_in_the_future_keeps_nobody_out() {
     let ahead = Clock::starting_at(super::at("2027-11-10T00:00:00Z"));
     let _dead = lease(&state, 1, ahead).await;
     lease(&state, 2, clock()).await;
+}
+
+// Shards
+
+/// `records`, or `records 0/8` of the shard `0/8`.
+fn records(shard: &str) -> LeaseName {
+    LeaseName::Records(shard.parse().ok())
+}
+
+async fn try_named(state: &State, name: LeaseName, run: u8, clock: Clock) -> Result<Lease, LeaseError> {
+    Lease::acquire(state, name, run_id(run), clock, &CancellationToken::new()).await
+}
+
+#[rstest]
+#[case::the_whole_and_a_shard("", "0/8")]
+#[case::a_shard_and_the_whole("0/8", "")]
+#[case::a_shard_twice("3/8", "3/8")]
+#[case::a_shard_and_one_of_another_division("0/8", "1/4")]
+#[case::a_shard_and_one_whose_number_ends_alike("0/8", "1/18")]
+#[tokio::test(start_paused = true)]
+async fn a_shard_excludes_the_whole_itself_and_shards_of_another_division(
+    #[case] first: &str,
+    #[case] second: &str,
+) {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let held = try_named(&state, records(first), 1, clock).await.unwrap();
+    pass(5).await;
+    let Err(LeaseError::Held { name, run, .. }) = try_named(&state, records(second), 2, clock).await else {
+        panic!("{first} and {second} at once");
+    };
+    assert_eq!((name, run), (records(first), run_id(1).to_string()), "who is in the way is named");
+    held.release().await.unwrap();
+    try_named(&state, records(second), 2, clock).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn shards_of_one_division_run_side_by_side() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let mut leases = Vec::new();
+    for index in 0..8 {
+        let shard = format!("{index}/8");
+        leases.push(try_named(&state, records(&shard), 1 + index, clock).await.unwrap());
+    }
+    let history = try_named(&state, HISTORY, 20, clock).await.unwrap();
+    assert!(leases.iter().all(Lease::is_live) && history.is_live());
+    assert_eq!(state.reader().holders().await.unwrap().len(), 9);
+    assert!(try_named(&state, LeaseName::History("0/8".parse().ok()), 21, clock).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_that_ask_at_once_either_the_whole_or_the_shards_get_their_leases() {
+    let (home, clock) = (Home::new(), clock());
+    let mut asking = tokio::task::JoinSet::new();
+    for run in 0..12 {
+        let state = home.open().await;
+        let name = records(&if run % 3 == 0 { String::new() } else { format!("{}/8", run % 8) });
+        asking.spawn(async move { try_named(&state, name, run + 1, clock).await.map(|_| name) });
+    }
+    let taken: Vec<_> = asking.join_all().await.into_iter().flatten().collect();
+    assert!(!taken.is_empty());
+    assert!(taken == [RECORDS] || !taken.contains(&RECORDS), "{taken:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_is_not_noted_after_a_shard_took_the_lapsed_lease_of_the_whole_over() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let whole = begun(&state, 1).await;
+    pass(61).await;
+    let _shard = try_named(&state, records("0/8"), 2, clock).await.unwrap();
+    let refused = Journal::new(&whole, clock).note(&note(1)).await;
+    assert!(matches!(refused, Err(LeaseError::Lapsed { name: RECORDS, .. })), "{refused:?}");
+    whole.release().await.unwrap();
+    assert_eq!(state.reader().holders().await.unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shards_create_the_type_one_after_the_other_and_any_other_run_does_not_wait() {
+    let (home, clock) = (Home::new(), clock());
+    let state = home.open().await;
+    let whole = lease(&state, 1, clock).await;
+    assert!(Journal::new(&whole, clock).setup_turn().await.unwrap().is_none());
+    whole.release().await.unwrap();
+    let first = try_named(&state, records("0/2"), 1, clock).await.unwrap();
+    let second = try_named(&state, records("1/2"), 2, clock).await.unwrap();
+    let turn = Journal::new(&first, clock).setup_turn().await.unwrap().unwrap();
+    let waits = async {
+        let turn = Journal::new(&second, clock).setup_turn().await.unwrap().unwrap();
+        (turn.run(), clock.now())
+    };
+    let works = async {
+        let until = turn
+            .kept(async {
+                pass(31).await;
+                clock.now()
+            })
+            .await;
+        turn.release().await.unwrap();
+        until
+    };
+    let ((next, from), until) = second.kept(first.kept(async { tokio::join!(waits, works) })).await;
+    assert_eq!(next, run_id(2));
+    assert!(from >= until, "from {from} until {until}");
 }

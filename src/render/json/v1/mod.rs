@@ -53,6 +53,8 @@ struct Document<'a> {
     dry_run: Option<bool>,
     scheduled: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<Span>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'static str>,
@@ -204,6 +206,8 @@ struct HistoryDocument<'a> {
     history_only: bool,
     dry_run: bool,
     scheduled: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<String>,
     months: Vec<Span>,
     organizations: usize,
     answers: Answers,
@@ -311,6 +315,7 @@ pub fn filled(history: &Filled, exit: Exit) -> String {
         history_only: true,
         dry_run: history.is_dry_run,
         scheduled: time(history.scheduled),
+        shard: history.shard.map(|shard| shard.to_string()),
         months: history.months.iter().copied().map(span).collect(),
         organizations: history.organizations,
         answers: Answers { total: history.answers(), known: history.known, read: history.read, missing },
@@ -338,6 +343,7 @@ fn document<'a>(
         kind: plan.work.command(),
         dry_run: None,
         scheduled: time(plan.scheduled),
+        shard: invocation.shard.map(|shard| shard.to_string()),
         window: plan.work.window().map(span),
         note: plan.work.window().map(|_| RETURNS),
         digest: plan.digest().to_string(),

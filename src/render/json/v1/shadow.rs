@@ -16,6 +16,8 @@ struct Document<'a> {
     format_version: u32,
     kind: &'static str,
     scheduled: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<String>,
     counts: Counts,
     fields: Vec<Field<'a>>,
     companies: Vec<Company<'a>>,
@@ -106,6 +108,7 @@ pub fn shadow(shadowed: &Shadowed, detail: Detail, exit: Exit) -> String {
         format_version: FORMAT_VERSION,
         kind: "shadow",
         scheduled: time(shadowed.scheduled),
+        shard: shadowed.shard.map(|shard| shard.to_string()),
         counts: Counts { compared, without_record, left_alone, paused },
         fields: agreement.iter().map(|(id, one)| field(id, one, detail)).collect(),
         companies: shadowed.lines.iter().map(|line| company(line, detail)).collect(),
