@@ -346,6 +346,14 @@ fn ci_finds_two_commands_in_the_readme() {
 }
 
 #[test]
+fn the_image_is_compiled_with_the_repositorys_toolchain() {
+    let toolchain = read("rust-toolchain.toml");
+    let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
+    let dockerfile = read("deploy/Dockerfile");
+    assert!(dockerfile.contains(&format!("\nFROM rust:{channel}-bookworm AS builder\n")));
+}
+
+#[test]
 fn the_crontab_runs_at_midnight_in_utc() {
     let crontab = read("deploy/crontab");
     let lines: Vec<_> = crontab.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
