@@ -182,18 +182,50 @@ fn the_table_of_fields_is_the_one_in_code() {
     assert_eq!(documented, expected.collect::<Vec<_>>());
 }
 
+/// The arguments that a line of a shell, or an example in a sentence, gives to psasync; of a line that runs several programs, each time.
+fn psasync_arguments(line: &str) -> Vec<Vec<&str>> {
+    let programs = line.trim_start_matches("$ ").split(['|', ';']).flat_map(|part| part.split("&&"));
+    let arguments = programs.map(|program| {
+        let words =
+            program.split_whitespace().skip_while(|word| word.contains('=') && !word.starts_with('-'));
+        let words: Vec<_> = words.collect();
+        let words = words.strip_prefix(&["sudo", "-u", "psasync"]).unwrap_or(&words);
+        words.strip_prefix(&["psasync"]).map(<[_]>::to_vec)
+    });
+    arguments.flatten().collect()
+}
+
 #[test]
 fn documents_name_commands_of_this_version_only() {
+    let mut count = 0;
     for path in documents() {
         let text = read(&path);
         let console = blocks(&text, "console");
         let lines = console.iter().flat_map(|block| block.lines()).chain(quoted(&text));
-        for line in lines {
-            let Some((_, behind)) = line.split_once("psasync ") else { continue };
-            let is_command = |word: &&str| !word.starts_with("--") && !word.ends_with(".toml");
-            let command = behind.split_whitespace().find(is_command).unwrap_or_default();
-            assert!(COMMANDS.contains(&command), "{path} names a command `{command}`: {line}");
+        for (line, arguments) in
+            lines.flat_map(|line| psasync_arguments(line).into_iter().map(move |a| (line, a)))
+        {
+            let is_command = |word: &&&str| !word.starts_with("--") && !word.ends_with(".toml");
+            let Some(command) = arguments.iter().find(is_command) else { continue };
+            assert!(COMMANDS.contains(command), "{path} names a command `{command}`: {line}");
+            count += 1;
         }
+    }
+    assert!(count > 50, "{count} commands are named");
+}
+
+#[test]
+fn a_command_is_found_where_a_shell_would_run_it() {
+    for (line, found) in [
+        (
+            "$ PSASYNC_CONFIG=a.toml psasync --no-progress plan --full",
+            vec![vec!["--no-progress", "plan", "--full"]],
+        ),
+        ("$ cd /etc/psasync && sudo -u psasync psasync doctor | less", vec![vec!["doctor"]]),
+        ("psasync map status", vec![vec!["map", "status"]]),
+        ("$ docker build -t psasync .", vec![]),
+    ] {
+        assert_eq!(psasync_arguments(line), found, "{line}");
     }
 }
 
@@ -348,7 +380,8 @@ fn ci_finds_two_commands_in_the_readme() {
 #[test]
 fn the_image_is_compiled_with_the_repositorys_toolchain() {
     let toolchain = read("rust-toolchain.toml");
-    let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
+    let channel =
+        toolchain.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
     let dockerfile = read("deploy/Dockerfile");
     assert!(dockerfile.contains(&format!("\nFROM rust:{channel}-bookworm AS builder\n")));
 }
@@ -366,7 +399,7 @@ fn the_crontab_runs_at_midnight_in_utc() {
 
 #[test]
 fn the_cronjob_says_what_the_documents_promise() {
-    let manifest = read("deploy/kubernetes/cronjob.yaml");
+    let manifest = read("deploy/kubernetes/overlays/cronjob/cronjob.yaml");
     let value = |key: &str| {
         let line = manifest.lines().find_map(|line| line.trim().strip_prefix(&format!("{key}: ")));
         line.unwrap_or_else(|| panic!("no `{key}`")).to_owned()
@@ -385,8 +418,9 @@ fn the_cronjob_says_what_the_documents_promise() {
     }
     let seconds = |key: &str| value(key).parse::<u32>().unwrap();
     assert!(seconds("startingDeadlineSeconds") >= 3600);
-    let deadline: u32 =
-        manifest.split("run_deadline_min = ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+    let settings = read("deploy/kubernetes/base/psasync.toml");
+    let deadline = settings.lines().find_map(|line| line.strip_prefix("run_deadline_min = ")).unwrap();
+    let deadline: u32 = deadline.parse().unwrap();
     assert!(seconds("activeDeadlineSeconds") > deadline * 60);
     let codes: BTreeSet<_> = Exit::ALL.into_iter().map(|exit| exit.code().to_string()).collect();
     for list in manifest.lines().filter_map(|line| line.trim().strip_prefix("values: ")) {
@@ -397,20 +431,11 @@ fn the_cronjob_says_what_the_documents_promise() {
 }
 
 #[test]
-fn the_settings_and_the_mapping_in_the_cronjob_are_valid() {
-    let manifest = read("deploy/kubernetes/cronjob.yaml");
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["psasync.toml", "companies.csv"] {
-        let text = manifest.split(&format!("\n  {name}: |\n")).nth(1).unwrap();
-        let lines = text.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
-        let text: Vec<_> = lines.map(str::trim).collect();
-        fs::write(folder.path().join(name), text.join("\n")).unwrap();
-    }
+fn the_settings_and_the_mapping_for_kubernetes_are_valid() {
     let is_needed = |key: &&Key| key.kind == Kind::Secret && matches!(key.preset, Preset::Required(_));
     let secrets = KEYS.iter().filter(is_needed);
     let secrets = secrets.map(|key| (key.variable(), "not-a-real-secret".to_owned()));
-    let loaded = config::load(&folder.path().join("psasync.toml"), secrets);
+    let loaded = config::load(&root().join("deploy/kubernetes/base/psasync.toml"), secrets);
     let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
-    let mapping = mapping_file::load(&loaded.config.mapping_file);
-    assert!(mapping.is_ok());
+    assert!(mapping_file::load(&loaded.config.mapping_file).is_ok());
 }
