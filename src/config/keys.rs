@@ -433,6 +433,26 @@ pub const KEYS: &[Key] = &[
         "sent in the header `Authorization`, behind `Bearer`; empty: no such header",
     ),
     Key::new("notify.webhook.on", Kind::TextList, EVENTS, EVENTS_DOC),
+    Key::new(
+        "notify.slack.url",
+        Kind::Secret,
+        Preset::WithSection("https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXX"),
+        "address of an incoming webhook of Slack",
+    ),
+    Key::new("notify.slack.on", Kind::TextList, EVENTS, EVENTS_DOC),
+    Key::new(
+        "notify.teams.url",
+        Kind::Secret,
+        Preset::WithSection("https://prod-00.westeurope.logic.azure.com/workflows/XXXXXXXX"),
+        "address of a workflow of Microsoft Teams that posts when a webhook request is received",
+    ),
+    Key::new("notify.teams.on", Kind::TextList, EVENTS, EVENTS_DOC),
+    Key::new(
+        "notify.heartbeat.url",
+        Kind::Secret,
+        Preset::WithSection("https://hc-ping.com/00000000-0000-4000-8000-000000000000"),
+        "address that is pinged as it is when a nightly run has succeeded, with `/start` behind it when one begins, and with the exit code behind it when one ended otherwise",
+    ),
 ];
 
 #[cfg(test)]

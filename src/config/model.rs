@@ -216,14 +216,20 @@ pub struct History {
 pub struct Notify {
     /// Any receiver of JSON.
     pub webhook: Option<Webhook>,
+    /// Slack.
+    pub slack: Option<Hook>,
+    /// Microsoft Teams.
+    pub teams: Option<Hook>,
+    /// Who notices that a run never began.
+    pub heartbeat: Option<Heartbeat>,
 }
 
 impl Notify {
     /// Whether nobody is told.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { webhook } = self;
-        webhook.is_none()
+        let Self { webhook, slack, teams, heartbeat } = self;
+        webhook.is_none() && slack.is_none() && teams.is_none() && heartbeat.is_none()
     }
 }
 
@@ -236,6 +242,22 @@ pub struct Webhook {
     pub token: Option<Secret>,
     /// Which runs to tell of.
     pub on: Vec<Event>,
+}
+
+/// Sections `notify.slack` and `notify.teams`.
+#[derive(Clone)]
+pub struct Hook {
+    /// Where to send to; whoever knows it may send there.
+    pub url: Secret,
+    /// Which runs to tell of.
+    pub on: Vec<Event>,
+}
+
+/// Section `notify.heartbeat`.
+#[derive(Clone)]
+pub struct Heartbeat {
+    /// Where to ping; whoever knows it may ping there.
+    pub url: Secret,
 }
 
 /// What a run came to, as far as somebody wants to be told.

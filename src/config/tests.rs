@@ -280,6 +280,9 @@ fn without_its_section_a_notifier_is_off() {
 
 #[rstest]
 #[case::section_alone("[notify.webhook]", "psasync.toml:12:1: `notify.webhook.url` is missing")]
+#[case::slack_alone("[notify.slack]", "psasync.toml:12:1: `notify.slack.url` is missing")]
+#[case::teams_alone("[notify.teams]", "psasync.toml:12:1: `notify.teams.url` is missing")]
+#[case::heartbeat_alone("[notify.heartbeat]", "psasync.toml:12:1: `notify.heartbeat.url` is missing")]
 #[case::half_set("[notify.webhook]\non = [\"failed\"]", "psasync.toml:12:1: `notify.webhook.url` is missing")]
 #[case::misspelt_key("[notify.webhook]\nurk = \"https://a.example\"", "unknown key `notify.webhook.urk`")]
 #[case::misspelt_section("[notify.webhok]\nurl = \"https://a.example\"", "unknown section `[notify.webhok]`")]

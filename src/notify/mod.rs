@@ -10,23 +10,27 @@
 //! * A redirect is followed, or an answer is quoted, which may repeat the address.
 
 mod delivery;
+mod heartbeat;
+mod slack;
+mod teams;
 mod webhook;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
-use http::Request;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
 pub use delivery::DeliveryError;
 
-use crate::config::{self, Event, Webhook};
+use self::heartbeat::Ping;
+use crate::config::{self, Event, Heartbeat, Hook, Webhook};
 use crate::http::Exchange;
-use crate::run::{Delivery, Notice, RunNotice, Trouble};
+use crate::render::text;
+use crate::run::{Delivery, Exit, Notice, RunNotice, Trouble};
 
 /// How long all notifiers together may take, repetitions included.
 pub const TIME_MAX: Duration = Duration::from_secs(20);
@@ -42,11 +46,14 @@ pub struct Notifiers<E> {
     tenant: String,
     exchange: Arc<E>,
     channels: Vec<Channel>,
+    heartbeat: Option<Heartbeat>,
 }
 
 /// One way to somebody.
 enum Channel {
     Webhook(Webhook),
+    Slack(Hook),
+    Teams(Hook),
 }
 
 impl Channel {
@@ -54,62 +61,101 @@ impl Channel {
     fn name(&self) -> &'static str {
         match self {
             Self::Webhook(_) => "webhook",
+            Self::Slack(_) => "slack",
+            Self::Teams(_) => "teams",
         }
     }
 
-    fn wants(&self, event: Event) -> bool {
+    /// Which runs it is told of.
+    fn on(&self) -> &[Event] {
         match self {
-            Self::Webhook(webhook) => webhook.on.contains(&event),
-        }
-    }
-
-    fn request(&self, notice: &Notice) -> Result<Request<Bytes>, DeliveryError> {
-        match self {
-            Self::Webhook(webhook) => webhook::request(webhook, notice),
+            Self::Webhook(webhook) => &webhook.on,
+            Self::Slack(hook) | Self::Teams(hook) => &hook.on,
         }
     }
 }
 
+/// The name of a notifier, and what became of a message to it.
+type Delivered = (&'static str, Result<(), DeliveryError>);
+
 impl<E: Exchange> Notifiers<E> {
     /// Those that the settings name. Nothing is sent.
     pub fn new(exchange: Arc<E>, settings: &config::Notify, tenant: String) -> Self {
-        let config::Notify { webhook } = settings.clone();
-        let channels = [webhook.map(Channel::Webhook)];
-        Self { tenant, exchange, channels: channels.into_iter().flatten().collect() }
+        let config::Notify { webhook, slack, teams, heartbeat } = settings.clone();
+        let channels = [webhook.map(Channel::Webhook), slack.map(Channel::Slack), teams.map(Channel::Teams)];
+        Self { tenant, exchange, channels: channels.into_iter().flatten().collect(), heartbeat }
+    }
+
+    /// The login company at its host.
+    #[must_use]
+    pub fn tenant(&self) -> &str {
+        &self.tenant
     }
 
     /// Tells everybody who wants to hear of such a run.
     pub async fn tell(&self, notice: RunNotice) {
         let event = notice.event;
         let notice = Notice::Run(Box::new(notice));
-        let channels = self.channels.iter().filter(|channel| channel.wants(event));
-        let deliveries = join_all(channels.map(|channel| self.deliver(channel, &notice))).await;
-        for (channel, delivered) in deliveries {
+        let channels = self.channels.iter().filter(|channel| channel.on().contains(&event));
+        for (notifier, delivered) in join_all(channels.map(|channel| self.deliver(channel, &notice))).await {
             match delivered {
-                Ok(()) => debug!(notifier = channel, event = event.name(), "the notice is delivered"),
-                Err(error) => warn!(notifier = channel, %error, "the notice is not delivered"),
+                Ok(()) => debug!(notifier, event = event.name(), "the notice is delivered"),
+                Err(error) => warn!(notifier, %error, "the notice is not delivered"),
             }
+        }
+    }
+
+    /// Says that a nightly run over the whole mapping begins.
+    pub async fn begun(&self) {
+        self.beat(Ping::Start).await;
+    }
+
+    /// Says how a nightly run over the whole mapping ended.
+    pub async fn ended(&self, exit: Exit) {
+        self.beat(Ping::End(exit)).await;
+    }
+
+    async fn beat(&self, ping: Ping) {
+        if let Some(heartbeat) = &self.heartbeat
+            && let (notifier, Err(error)) = self.ping(heartbeat, ping).await
+        {
+            warn!(notifier, %error, "the ping is not delivered");
         }
     }
 
     /// Sends a test to everybody, whatever they want to hear of.
     pub async fn test(&self, at: DateTime<Utc>) -> Vec<Delivery> {
         let notice = Notice::Test { tenant: self.tenant.clone(), at };
-        let deliveries = self.channels.iter().map(|channel| self.deliver(channel, &notice));
+        let messages = join_all(self.channels.iter().map(|channel| self.deliver(channel, &notice)));
+        let pings = join_all(self.heartbeat.iter().map(|heartbeat| self.ping(heartbeat, Ping::Log)));
+        let (messages, pings) = tokio::join!(messages, pings);
         let trouble =
             |error: DeliveryError| Trouble { message: error.to_string(), hint: error.hint().to_owned() };
-        let delivery = |(notifier, delivered): (_, Result<_, _>)| Delivery {
-            notifier,
-            trouble: delivered.err().map(trouble),
-        };
-        join_all(deliveries).await.into_iter().map(delivery).collect()
+        let delivery =
+            |(notifier, delivered): Delivered| Delivery { notifier, trouble: delivered.err().map(trouble) };
+        messages.into_iter().chain(pings).map(delivery).collect()
     }
 
-    async fn deliver(&self, channel: &Channel, notice: &Notice) -> (&'static str, Result<(), DeliveryError>) {
-        let delivery = async { delivery::send(&*self.exchange, &channel.request(notice)?).await };
-        let delivered = timeout(TIME_MAX, delivery).await.unwrap_or(Err(DeliveryError::TooSlow));
-        (channel.name(), delivered)
+    async fn deliver(&self, channel: &Channel, notice: &Notice) -> Delivered {
+        let delivery = async {
+            let request = match channel {
+                Channel::Webhook(webhook) => webhook::request(webhook, notice),
+                Channel::Slack(hook) => slack::request(hook, &text::notice(notice)),
+                Channel::Teams(hook) => teams::request(hook, &text::notice(notice)),
+            };
+            delivery::send(&*self.exchange, &request?).await
+        };
+        (channel.name(), in_time(delivery).await)
     }
+
+    async fn ping(&self, heartbeat: &Heartbeat, ping: Ping) -> Delivered {
+        let delivery = async { delivery::send(&*self.exchange, &heartbeat::request(heartbeat, ping)?).await };
+        ("heartbeat", in_time(delivery).await)
+    }
+}
+
+async fn in_time(delivery: impl Future<Output = Result<(), DeliveryError>>) -> Result<(), DeliveryError> {
+    timeout(TIME_MAX, delivery).await.unwrap_or(Err(DeliveryError::TooSlow))
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ fn secret(text: &str) -> Secret {
 
 fn webhook(on: &[Event]) -> Notify {
     let token = Some(secret("canary-token"));
-    Notify { webhook: Some(Webhook { url: secret(URL), token, on: on.to_vec() }) }
+    let webhook = Webhook { url: secret(URL), token, on: on.to_vec() };
+    Notify { webhook: Some(webhook), ..Notify::default() }
 }
 
 fn notifiers(script: &Arc<Script>, settings: &Notify) -> Notifiers<Script> {
@@ -128,4 +129,39 @@ async fn nobody_waits_longer_for_a_notifier_than_for_all_of_them() {
     let deliveries = notifiers(&script, &webhook(&Event::ALL)).test(at).await;
     assert_eq!(started.elapsed(), TIME_MAX);
     assert_eq!(deliveries[0].trouble.as_ref().unwrap().message, "not delivered within 20 s");
+}
+
+#[tokio::test]
+async fn everybody_is_told_each_in_the_words_of_their_own_service() {
+    let hook = |host: &str| {
+        Some(Hook { url: secret(&format!("https://{host}.example/x")), on: Event::ALL.to_vec() })
+    };
+    let heartbeat = Some(Heartbeat { url: secret("https://heartbeat.example/x") });
+    let settings = Notify { slack: hook("slack"), teams: hook("teams"), heartbeat, ..webhook(&Event::ALL) };
+    let script = Script::of(vec![reply(200, "ok")]);
+    let notifiers = notifiers(&script, &settings);
+    notifiers.tell(notice(Event::Failed)).await;
+    let seen = script.seen();
+    let told: Vec<_> = seen
+        .iter()
+        .map(|seen| {
+            let body: Value = serde_json::from_slice(seen.request.body()).unwrap();
+            (
+                seen.request.uri().host().unwrap(),
+                body.get("blocks").is_some(),
+                body.get("attachments").is_some(),
+            )
+        })
+        .collect();
+    let expected =
+        [("hook.example", false, false), ("slack.example", true, false), ("teams.example", false, true)];
+    assert_eq!(told, expected, "a heartbeat is no notice");
+    notifiers.begun().await;
+    notifiers.ended(Exit::Denied).await;
+    let tested = notifiers.test("2026-12-01T00:00:00Z".parse().unwrap()).await;
+    let names: Vec<_> = tested.iter().map(|delivery| delivery.notifier).collect();
+    assert_eq!(names, ["webhook", "slack", "teams", "heartbeat"]);
+    let seen = script.seen();
+    let pings: Vec<_> = seen.iter().map(|seen| seen.line()).filter(|line| line.starts_with("GET ")).collect();
+    assert_eq!(pings, ["GET /x/start", "GET /x/77", "GET /x/log"]);
 }

@@ -204,6 +204,8 @@ impl Services {
              [connectwise.limits]\nrequests_per_minute = 1000000\n\
              [http]\nmax_attempts = 1\n\
              [notify.webhook]\nurl_file = \"webhook_url\"\ntoken_file = \"webhook_token\"\n\
+             [notify.slack]\nurl_file = \"webhook_url\"\n[notify.teams]\nurl_file = \"webhook_url\"\n\
+             [notify.heartbeat]\nurl_file = \"webhook_url\"\n\
              [mapping]\nfile = \"{folder}/companies.csv\"\n[state]\npath = \"{folder}/psasync.db\"\n"
         );
         let address = format!("http://{receiver}/CANARY-in-an-address");

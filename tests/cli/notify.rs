@@ -240,3 +240,53 @@ fn a_test_needs_no_mapping() {
     let output = psasync().args(["notify", "test"]).current_dir(folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(78));
 }
+
+/// The lines of the messages that arrived since the last call.
+fn lines(receiver: &Receiver) -> Vec<String> {
+    receiver.messages().into_iter().map(|(line, _)| line).collect()
+}
+
+#[test]
+fn a_heartbeat_begins_and_ends_with_every_nightly_run_and_with_no_other() {
+    let (services, receiver) = (Simulated::start(&[]), Receiver::start(200));
+    let url = format!("http://{}/CANARY?tag=night", receiver.address);
+    let run = |arguments: &[&str], exit: i32| {
+        let mut command = services.command(arguments);
+        let output = command.env("PSASYNC_NOTIFY__HEARTBEAT__URL", &url).output().unwrap();
+        assert_eq!(output.status.code(), Some(exit), "{}", text(&output.stderr));
+        (output, lines(&receiver))
+    };
+    let (output, pings) = run(&["sync", "--format", "json"], 3);
+    assert_eq!(pings, ["GET /CANARY/start?tag=night", "GET /CANARY/3?tag=night"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let well =
+        report["companies"].as_array().unwrap().iter().find(|line| line["bucket"] == "created").unwrap();
+    keep_what_is_well(&services, &report);
+    assert_eq!(run(&["sync"], 0).1, ["GET /CANARY/start?tag=night", "GET /CANARY?tag=night"]);
+    for arguments in [
+        &["sync", "--company", well["psa_id"].as_str().unwrap()][..],
+        &["sync", "--dry-run"],
+        &["plan"],
+        &["backfill", "--last-30-days"],
+    ] {
+        assert!(run(arguments, 0).1.is_empty(), "{arguments:?}");
+    }
+    assert_eq!(run(&["notify", "test"], 0).1, ["GET /CANARY/log?tag=night"]);
+}
+
+#[test]
+fn everybody_is_told_of_a_run_and_one_who_fails_keeps_nobody_from_it() {
+    let (services, receiver) = (Simulated::start(&[]), Receiver::start(200));
+    let mut command = services.command(&["sync"]);
+    for (section, path) in [("WEBHOOK", "webhook"), ("TEAMS", "teams")] {
+        command.env(format!("PSASYNC_NOTIFY__{section}__URL"), format!("http://{}/{path}", receiver.address));
+    }
+    let output = command.env("PSASYNC_NOTIFY__SLACK__URL", "http://127.0.0.1:9/CANARY").output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let mut told = lines(&receiver);
+    told.sort();
+    assert_eq!(told, ["POST /teams", "POST /webhook"]);
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("slack") && stderr.contains("the notice is not delivered"), "{stderr}");
+    assert!(!stderr.contains("CANARY"), "{stderr}");
+}

@@ -2,13 +2,18 @@
 //!
 //! Whoever is told can change nothing about the run: nothing in here returns an error.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
+use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use crate::cli::context::{Ready, notifiers};
 use crate::domain::ids::RunId;
+use crate::domain::work::Work;
 use crate::http::Wire;
 use crate::notify::Notifiers;
+use crate::resolve::Scope;
 use crate::run::{EndedRun, Exit, Job, Report, RunError, RunNotice, outcome_before, tenant_name};
 use crate::store::Outcome;
 
@@ -19,7 +24,9 @@ pub(super) struct Watched<'a> {
     run: RunId,
     started_at: DateTime<Utc>,
     before: Option<Outcome>,
-    notifiers: Option<Notifiers<Wire>>,
+    notifiers: Option<Arc<Notifiers<Wire>>>,
+    /// The ping that a nightly run begins, for which the run does not wait.
+    ping: Option<JoinHandle<()>>,
 }
 
 impl<'a> Watched<'a> {
@@ -31,12 +38,15 @@ impl<'a> Watched<'a> {
             warn!(%error, "nobody can be told of the run");
             None
         });
-        Self { ready, job, run, started_at: ready.clock.now(), before, notifiers }
+        let notifiers = notifiers.map(Arc::new);
+        let ping = notifiers.clone().filter(|_| is_nightly(job));
+        let ping = ping.map(|notifiers| tokio::spawn(async move { notifiers.begun().await }));
+        Self { ready, job, run, started_at: ready.clock.now(), before, notifiers, ping }
     }
 
     /// It is over.
     pub(super) async fn end(self, exit: Exit, done: Result<&Report, &RunError>) {
-        let Self { ready, job, run, started_at, before, notifiers } = self;
+        let Self { ready, job, run, started_at, before, notifiers, ping } = self;
         let ended = EndedRun {
             run,
             tenant: tenant_name(&ready.config),
@@ -51,8 +61,24 @@ impl<'a> Watched<'a> {
             before,
         };
         debug!(run = %ended.run, exit_code = exit.code(), recovered = ended.is_recovery(), "the run is over");
-        if let (Some(notifiers), Some(notice)) = (notifiers, RunNotice::of(&ended)) {
-            notifiers.tell(notice).await;
-        }
+        let Some(notifiers) = notifiers else { return };
+        let told = async {
+            if let Some(notice) = RunNotice::of(&ended) {
+                notifiers.tell(notice).await;
+            }
+        };
+        let pinged = async {
+            if let Some(ping) = ping {
+                // What has not arrived by now says less than what follows it.
+                ping.abort();
+                notifiers.ended(exit).await;
+            }
+        };
+        tokio::join!(told, pinged);
     }
+}
+
+/// Whether the run is one that somebody waits for every night.
+fn is_nightly(job: &Job) -> bool {
+    job.work == Work::Night && !matches!(job.scope, Scope::Companies(_))
 }

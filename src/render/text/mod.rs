@@ -33,7 +33,7 @@ use super::RETURNS;
 pub use approvals::approvals;
 pub use doctor::{checks, diagnosis};
 pub use explain::explanations;
-pub use notice::{NoticeText, Paragraph, deliveries, notice};
+pub use notice::{LINE_CHARS_MAX, NoticeText, Paragraph, deliveries, notice};
 pub use objections::objections;
 pub use shadow::shadow;
 

@@ -13,6 +13,9 @@ use crate::store::Outcome;
 /// How many companies are named; the others are counted.
 const COMPANIES_NAMED_MAX: usize = 10;
 
+/// Characters of the longest line, which every service takes, also where it escapes all of them.
+pub const LINE_CHARS_MAX: usize = 500;
+
 /// A notice in words, without any mark-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticeText {
@@ -42,7 +45,7 @@ impl NoticeText {
 
 impl Paragraph {
     fn of(heading: &'static str, lines: Vec<String>) -> Self {
-        Self { heading, lines }
+        Self { heading, lines: lines.into_iter().map(cut).collect() }
     }
 
     /// Heading and lines.
@@ -182,6 +185,13 @@ fn next(notice: &RunNotice) -> Paragraph {
     Paragraph::of("", lines)
 }
 
+fn cut(line: String) -> String {
+    match line.char_indices().nth(LINE_CHARS_MAX) {
+        None => line,
+        Some(_) => line.chars().take(LINE_CHARS_MAX - 1).chain(['…']).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::config::Event;
@@ -318,6 +328,15 @@ mod tests {
 
         `psasync history` lists the runs.
         "#);
+    }
+
+    #[test]
+    fn no_line_is_longer_than_every_service_takes() {
+        for (message, chars) in [("ü".repeat(400), 407), ("ü".repeat(4_000), LINE_CHARS_MAX)] {
+            let trouble = Some(Trouble { message, hint: String::new() });
+            let text = of_run(&RunNotice { trouble, ..run(Event::Failed, Exit::Failed) });
+            assert_eq!(text.paragraphs[1].lines[0].chars().count(), chars);
+        }
     }
 
     #[test]
