@@ -32,7 +32,7 @@ pub mod render;
 pub mod run;
 
 pub mod notify;
+pub mod telemetry;
 pub mod web;
 
 pub mod cli;
-pub mod telemetry;

@@ -12,9 +12,11 @@ use psasync::connectwise::{COMPANY_MAINTENANCE, CONFIGURATIONS_INQUIRE, NOT_NEED
 use psasync::domain::field::FIELDS;
 use psasync::domain::finding::{Reason, Severity};
 use psasync::domain::waiver::Rule;
-use psasync::run::Exit;
 use psasync::run::doctor::ASSUMPTIONS;
+use psasync::run::{Exit, MEASURED};
+use psasync::telemetry::metrics::{self, METRICS};
 use psasync::umbrella::NEEDED_SCOPES;
+use serde_json::Value;
 
 /// The commands of this version, for which documents may write `psasync …`.
 const COMMANDS: [&str; 21] = [
@@ -153,6 +155,83 @@ fn every_setting_is_in_the_reference() {
         let section = section(&reference, &format!("## `[{}]`", key.section()));
         assert!(section.contains(&row), "docs/configuration.md lacks `{}`", key.path);
     }
+}
+
+#[test]
+fn the_reference_of_metrics_is_made_from_their_table() {
+    let (path, expected) = ("docs/metrics.md", metrics::reference());
+    if std::env::var_os("UPDATE_WRITTEN").is_some() {
+        fs::write(root().join(path), &expected).unwrap();
+    }
+    assert!(read(path) == expected, "{path} is out of date: run `UPDATE_WRITTEN=1 cargo test --test docs`");
+}
+
+#[test]
+fn every_metric_that_a_document_names_is_in_the_table() {
+    for path in documents() {
+        let text = read(&path);
+        let names =
+            quoted(&text).flat_map(|words| words.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+        for name in names.filter(|name| name.starts_with("psasync_")) {
+            let is_there = METRICS.iter().any(|metric| metric.name == name) || name == metrics::BUILD_INFO.0;
+            assert!(is_there, "{path} names `{name}`");
+        }
+    }
+}
+
+/// The texts of all members of this name.
+fn texts_of<'v>(value: &'v Value, name: &str, texts: &mut Vec<&'v str>) {
+    match value {
+        Value::Object(members) => {
+            texts.extend(members.get(name).and_then(Value::as_str));
+            members.values().for_each(|value| texts_of(value, name, texts));
+        }
+        Value::Array(items) => items.iter().for_each(|item| texts_of(item, name, texts)),
+        _ => {}
+    }
+}
+
+/// Fails where a query names a metric, a label or a label's value that there is not.
+fn assert_query(query: &str) {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for (at, _) in query.match_indices("psasync_") {
+        let (name, behind) =
+            query[at..].split_at(query[at..].find(|c| !is_name(c)).unwrap_or(query.len() - at));
+        let metric = METRICS.iter().find(|metric| metric.name == name);
+        let metric = metric.unwrap_or_else(|| panic!("`{name}` is in no table: {query}"));
+        let Some(matchers) = behind.strip_prefix('{') else { continue };
+        for matcher in matchers.split('}').next().unwrap().split(',') {
+            let (label, value) = matcher.trim().split_once(['=', '!']).unwrap();
+            let value = value.trim_matches(['=', '~', '"']);
+            let own = metric.labels.iter().find(|own| own.name == label);
+            let values = match own {
+                Some(own) => (own.values)(),
+                None if label == "command" => MEASURED.to_vec(),
+                None => {
+                    assert!(metrics::COMMON.iter().any(|(name, _)| *name == label), "`{label}`: {query}");
+                    continue;
+                }
+            };
+            let is_there = |value: &str| value.starts_with('$') || values.contains(&value);
+            assert!(value.split('|').all(is_there), "`{value}`: {query}");
+        }
+    }
+}
+
+#[test]
+fn alerts_and_the_dashboard_ask_for_metrics_that_there_are() {
+    let rules: Value = serde_saphyr::from_str(&read("deploy/prometheus/alerts.yaml")).unwrap();
+    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/psasync.json")).unwrap();
+    for (document, fewest) in [(&rules, 10), (&dashboard, 10)] {
+        let mut queries = Vec::new();
+        texts_of(document, "expr", &mut queries);
+        assert!(queries.len() >= fewest);
+        queries.into_iter().for_each(assert_query);
+    }
+    let mut told = Vec::new();
+    texts_of(&rules, "alert", &mut told);
+    let tested = read("tests/prometheus/alerts.yaml");
+    assert!(told.iter().all(|alert| tested.contains(alert)), "an alert without a test: {told:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::args::{CONFIG_PRESET, ScopeArgs};
+use super::args::{CONFIG_PRESET, MetricsArgs, ScopeArgs};
 use super::failure::Failure;
 use super::progress::{Bars, Watch};
 use super::signals::Signals;
@@ -25,12 +25,14 @@ use crate::http::{Inspector, Wire, WireError, WireSettings};
 use crate::notify::{CONNECT_TIMEOUT, Notifiers, REQUEST_TIMEOUT};
 use crate::resolve::Scope;
 use crate::run::{Exit, Invocation, Job, RunError, SavedFile, Services, Surroundings, tenant_name};
+use crate::telemetry::metrics::Metrics;
 
 /// What the process was started with.
 pub(super) struct Context {
     pub(super) config_path: PathBuf,
     pub(super) bars: Bars,
     pub(super) signals: Signals,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// Configuration, mapping and clients of one run.
@@ -40,6 +42,7 @@ pub(super) struct Ready {
     pub(super) clock: Clock,
     config_path: PathBuf,
     pub(super) services: Services<Wire>,
+    pub(super) metrics: Arc<Metrics>,
     watch: Watch,
     signals: Signals,
 }
@@ -111,6 +114,7 @@ impl Context {
             clock,
             config_path: config_path.to_owned(),
             services,
+            metrics: Arc::clone(&self.metrics),
             watch: self.bars.watch(),
             signals: self.signals.clone(),
         })
@@ -208,7 +212,8 @@ pub(super) fn notifiers(config: &Config) -> Result<Option<Notifiers<Wire>>, Wire
     Ok(Some(Notifiers::new(Arc::new(wire), &config.notify, tenant_name(config))))
 }
 
-fn wire_settings(config: &Config) -> WireSettings {
+/// How the configuration wants HTTP spoken.
+pub(super) fn wire_settings(config: &Config) -> WireSettings {
     let http = &config.http;
     WireSettings {
         connect_timeout: http.connect_timeout,
@@ -226,6 +231,12 @@ impl Ready {
     /// With clients of the same settings that were used before: with their tokens and budgets, and what they have read.
     pub(super) fn going_on_with(self, services: Services<Wire>) -> Self {
         Self { services, ..self }
+    }
+
+    /// With another file for the metrics than the configuration's, where one was named.
+    pub(super) fn measured_in(mut self, metrics: &MetricsArgs) -> Self {
+        self.config.metrics.file = metrics.metrics_file.clone().or(self.config.metrics.file);
+        self
     }
 
     pub(super) fn surroundings(&self) -> Surroundings<'_> {

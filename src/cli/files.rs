@@ -47,16 +47,30 @@ enum Mode {
     Private,
     /// Whoever could before; of a new one, its owner.
     AsBefore,
+    /// Everybody.
+    Public,
 }
 
 /// Writes a file that nobody but its owner can read: as a whole, or not at all. It stays its owner's.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
-    write(path, text, Mode::Private)
+    write(path, text, Mode::Private).map_err(unwritten)
 }
 
 /// Writes a file as a whole, or not at all. Who can read it stays as it was; a new one is nobody's but its owner's.
 pub(super) fn write_as_before(path: &Path, text: &str) -> Result<(), Failure> {
-    write(path, text, Mode::AsBefore)
+    write(path, text, Mode::AsBefore).map_err(unwritten)
+}
+
+/// Writes a file that everybody on the machine can read: as a whole, or not at all.
+///
+/// # Errors
+/// Why it cannot be written, in words.
+pub(super) fn write_public(path: &Path, text: &str) -> Result<(), String> {
+    write(path, text, Mode::Public)
+}
+
+fn unwritten(message: String) -> Failure {
+    Failure::failed(message, "choose another folder")
 }
 
 /// Makes a folder that nobody but its owner can look into, unless there is one already.
@@ -73,7 +87,7 @@ pub(super) fn make_private_folder(path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn write(path: &Path, text: &str, mode: Mode) -> Result<(), Failure> {
+fn write(path: &Path, text: &str, mode: Mode) -> Result<(), String> {
     // A link stays one; what it leads to is written.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let written = tempfile::NamedTempFile::new_in(folder(&target)).and_then(|mut file| {
@@ -84,6 +98,11 @@ fn write(path: &Path, text: &str, mode: Mode) -> Result<(), Failure> {
                 file.as_file().set_permissions(before.permissions())?;
             }
         }
+        #[cfg(unix)]
+        if mode == Mode::Public {
+            let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+            file.as_file().set_permissions(readable)?;
+        }
         file.as_file().sync_all()?;
         file.persist(&target)?;
         Ok(())
@@ -92,7 +111,7 @@ fn write(path: &Path, text: &str, mode: Mode) -> Result<(), Failure> {
         // The file that is written first has a name that tells nobody anything.
         let cause = error.get_ref().and_then(|inner| inner.source()).map(ToString::to_string);
         let cause = system_words(&cause.unwrap_or_else(|| error.to_string()));
-        Failure::failed(format!("{} cannot be written: {cause}", path.display()), "choose another folder")
+        format!("{} cannot be written: {cause}", path.display())
     })
 }
 

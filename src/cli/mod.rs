@@ -15,6 +15,7 @@ mod terminal;
 mod usage;
 
 use std::io::IsTerminal as _;
+use std::sync::Arc;
 
 use clap::Parser as _;
 use tracing_subscriber::filter::LevelFilter;
@@ -49,7 +50,7 @@ async fn execute(cli: Cli) -> Result<Exit, Failure> {
     log(&globals, &command, &bars)?;
     let signals = Signals::listen()
         .map_err(|error| Failure::failed(format!("signals cannot be handled: {error}"), ""))?;
-    let context = Context { config_path: globals.config, bars, signals };
+    let context = Context { config_path: globals.config, bars, signals, metrics: Arc::default() };
     match command {
         #[cfg(feature = "demo")]
         Command::Demo(args) => commands::demo::run(&context, args).await,

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::files::{RELATIVE_HINT, resolve, shown_path};
 use super::layers::Settled;
 use super::model::{
-    Config, ConnectWise, ConnectWiseLimits, Guards, History, Http, Record, Schedule, Serve, State, StatePath,
-    Umbrella, UmbrellaLimits,
+    Config, ConnectWise, ConnectWiseLimits, Guards, History, Http, Metrics, Record, Schedule, Serve, State,
+    StatePath, Umbrella, UmbrellaLimits,
 };
 use super::problem::{Fault, Place, Problems};
 use super::validate;
@@ -34,6 +34,7 @@ pub(super) fn build(settled: &Settled, folder: &Path, problems: &mut Problems) -
     let guards = guards(&mut reader);
     let http = http(&mut reader);
     let state = state(&mut reader);
+    let metrics = metrics(&mut reader);
     let cron = reader.parse("schedule.cron", validate::cron);
     let listen = reader.parse("serve.listen", validate::listen);
     let notify = notify::notify(&mut reader);
@@ -50,6 +51,7 @@ pub(super) fn build(settled: &Settled, folder: &Path, problems: &mut Problems) -
             listen: listen?,
             stale_after: Duration::from_secs(3_600 * u64::from(reader.integer("serve.stale_after_h")?)),
         },
+        metrics: metrics?,
         history: History { keep_days: reader.integer("history.keep_days")? },
         notify: notify?,
     })
@@ -142,6 +144,13 @@ fn state(reader: &mut Reader<'_>) -> Option<State> {
         path => StatePath::File(resolve(reader.folder, path)),
     };
     Some(State { path, url: reader.checked_secret_unless_empty("state.url", validate::state_url)? })
+}
+
+fn metrics(reader: &mut Reader<'_>) -> Option<Metrics> {
+    let push_url = reader.checked_secret_unless_empty("metrics.push_url", validate::push_url);
+    let file = reader.text("metrics.file")?;
+    let file = (!file.is_empty()).then(|| resolve(reader.folder, file));
+    Some(Metrics { file, push_url: push_url? })
 }
 
 fn existing(path: &Path) -> Result<PathBuf, Fault> {

@@ -415,6 +415,18 @@ pub const KEYS: &[Key] = &[
         "hours without a finished run after which `/healthz/fresh` is red and `doctor` warns",
     ),
     Key::new(
+        "metrics.file",
+        Kind::Path,
+        Preset::Text(""),
+        "file for Prometheus' textfile collector, written at the end of `sync` and `backfill`",
+    ),
+    Key::new(
+        "metrics.push_url",
+        Kind::Secret,
+        Preset::Text(""),
+        "address of a Prometheus Pushgateway, told at the end of `sync` and `backfill`; may hold a user name and a password",
+    ),
+    Key::new(
         "history.keep_days",
         Kind::Integer { min: 1, max: 36_500 },
         Preset::Integer(400),

@@ -30,8 +30,8 @@ pub use document::{example, reference, secret_path};
 pub use draft::{Draft, Origin, Written, with_settings};
 pub use files::keep_owner;
 pub use model::{
-    Config, ConnectWise, ConnectWiseLimits, Event, Guards, Heartbeat, History, Hook, Http, Notify, Record,
-    Schedule, Serve, State, StatePath, Touch, Umbrella, UmbrellaLimits, Webhook,
+    Config, ConnectWise, ConnectWiseLimits, Event, Guards, Heartbeat, History, Hook, Http, Metrics, Notify,
+    Record, Schedule, Serve, State, StatePath, Touch, Umbrella, UmbrellaLimits, Webhook,
 };
 pub(crate) use problem::shown;
 pub use problem::{Place, Position, Problem, Problems};

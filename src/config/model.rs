@@ -36,6 +36,8 @@ pub struct Config {
     pub schedule: Schedule,
     /// What `serve` answers.
     pub serve: Serve,
+    /// Who is given the metrics of a run.
+    pub metrics: Metrics,
     /// How long the history is kept.
     pub history: History,
     /// Who is told how a run ended.
@@ -202,6 +204,15 @@ pub struct Serve {
     pub listen: SocketAddr,
     /// How old the last finished run may be.
     pub stale_after: Duration,
+}
+
+/// Section `metrics`.
+#[derive(Clone)]
+pub struct Metrics {
+    /// A file for Prometheus' textfile collector.
+    pub file: Option<PathBuf>,
+    /// A Pushgateway.
+    pub push_url: Option<Secret>,
 }
 
 /// Section `history`.

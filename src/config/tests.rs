@@ -214,7 +214,10 @@ fn every_key_can_be_set_by_its_variable() {
             (Kind::TextList, _) if key.name() == "on" => "failed, recovered".to_owned(),
             (Kind::TextList, _) => "one.example,*.two.example".to_owned(),
             (Kind::Path, _) => "Cargo.toml".to_owned(),
-            (Kind::Secret, Preset::Text("")) => "postgres://host.example/state".to_owned(),
+            (Kind::Secret, Preset::Text("")) if key.path == "state.url" => {
+                "postgres://host.example/state".to_owned()
+            }
+            (Kind::Secret, Preset::Text("")) => "https://host.example/hook".to_owned(),
             (_, Preset::Text("")) => "text".to_owned(),
             (_, Preset::Text(text) | Preset::Required(text) | Preset::WithSection(text)) => text.to_owned(),
             (_, preset) => panic!("{} has the preset {preset:?}", key.path),

@@ -63,6 +63,22 @@ pub(super) fn hook_url(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The address of a Pushgateway. It may hold a password, and is never repeated.
+pub(super) fn push_url(text: &str) -> Result<(), Fault> {
+    const EXPECTED: &str = "expected the address of a Pushgateway like `https://push.example`";
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let Some(url) = url.filter(Url::has_host) else { return Err(Fault::new(EXPECTED)) };
+    if !is_secure(&url) {
+        return Err(Fault::new("`http` is accepted for loopback hosts only").hint(
+            "put TLS in front of the Pushgateway, or write `metrics.file` for a collector on this machine",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Fault::new(EXPECTED).hint("remove what begins with `?` or `#`"));
+    }
+    Ok(())
+}
+
 /// What can stand in a header.
 pub(super) fn header_secret(text: &str) -> Result<(), Fault> {
     if text.is_ascii() {

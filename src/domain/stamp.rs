@@ -18,7 +18,14 @@ pub fn written(at: DateTime<Utc>) -> String {
 /// Whether a text is in psasync's form. Nobody else is known to use it.
 #[must_use]
 pub fn is_ours(text: &str) -> bool {
-    NaiveDateTime::parse_from_str(text, FORM).is_ok_and(|at| written(at.and_utc()) == text)
+    read(text).is_some()
+}
+
+/// The minute that a text in psasync's form names; `None` for a text in any other form.
+#[must_use]
+pub fn read(text: &str) -> Option<DateTime<Utc>> {
+    let at = NaiveDateTime::parse_from_str(text, FORM).ok()?.and_utc();
+    (written(at) == text).then_some(at)
 }
 
 /// The day that a text in anybody's form begins with; of two that it may mean, the later one that is not after `not_after`.
@@ -88,6 +95,7 @@ mod tests {
     fn what_psasync_writes_is_in_its_form() {
         let at = "2026-01-02T03:04:05Z".parse().unwrap();
         assert!(is_ours(&written(at)));
+        assert_eq!(read(&written(at)), Some("2026-01-02T03:04:00Z".parse().unwrap()), "to the minute");
     }
 
     #[rstest]

@@ -115,7 +115,7 @@ fn findings(questions: &QuestionMap) -> Vec<Finding> {
 impl Bootstrap {
     fn summary(&self) -> Summary {
         let exit = if self.is_complete() { Exit::Done } else { Exit::Degraded };
-        Summary { outcome: exit.outcome(), problem: None, counts: Counts::new() }
+        Summary { outcome: exit.outcome(), problem: None, counts: Counts::new(), measures: None }
     }
 
     /// Whether every field has a question, other than those that an administrator switched off.

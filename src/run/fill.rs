@@ -26,7 +26,7 @@ use crate::domain::metrics::{MonthAnswers, MonthMetrics};
 use crate::domain::organization::Organization;
 use crate::domain::shard::Shard;
 use crate::domain::window::Window;
-use crate::http::{Exchange, Traffic};
+use crate::http::Exchange;
 use crate::plan::Counts;
 use crate::progress::Phase;
 use crate::resolve::{Customers, Scope};
@@ -118,6 +118,7 @@ impl Filled {
             outcome: self.exit().outcome(),
             problem: (missing > 0).then(|| format!("{missing} of {} answers are missing", self.answers())),
             counts: Counts::new(),
+            measures: None,
         }
     }
 }
@@ -171,7 +172,7 @@ pub async fn fill_history<E: Exchange>(
     };
     let done = lease.kept(work).await;
     let done = lease.lapse().map_or(done, |lapse| Err(lapse.into()));
-    let summary = Summary::of(&done, Filled::summary);
+    let summary = Summary { measures: None, ..Summary::of(&done, Filled::summary) };
     let noted = note_end(surroundings, &state, summary, &visits.calls()).await;
     if let Err(error) = noted.and(lease.release().await) {
         warn!(%error, "the end of the run is not in the history");
@@ -222,7 +223,7 @@ impl<'a, E: Exchange> Visits<'a, E> {
     }
 
     fn calls(&self) -> Calls {
-        Calls { umbrella: self.umbrella.traffic(), connectwise: Traffic::default() }
+        Calls { umbrella: self.umbrella.traffic(), months: self.umbrella.month_cache(), ..Calls::default() }
     }
 
     async fn all(&self) -> Result<Filled, RunError> {

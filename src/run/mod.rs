@@ -16,6 +16,7 @@ mod history;
 mod inquiry;
 mod invocation;
 mod map;
+mod measures;
 mod notice;
 mod prepare;
 mod probe;
@@ -50,6 +51,9 @@ pub use invocation::{Invocation, SavedFile};
 pub use map::{
     MapFile, MapStatus, Move, MoveOutcome, MovedRecord, PlannedMove, Recovery, Suggestions, carry_out_move,
     map_recover, map_status, map_suggest, plan_move, recovered_line, suggested_line,
+};
+pub use measures::{
+    CHANGE_ENDS, CHANGES, LatestRun, MEASURED, Measures, Requests, STATUS_CLASSES, latest_runs,
 };
 pub use notice::{Delivery, Notice, RunNotice, TroubledCompany};
 pub use prepare::Job;

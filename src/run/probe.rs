@@ -16,7 +16,7 @@ use crate::domain::record::Record;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
-use crate::http::{Exchange, Traffic};
+use crate::http::Exchange;
 use crate::plan::{Plan, probe as plan};
 use crate::resolve::{Known, Request, ResolvedLine, Scope, resolve};
 
@@ -70,7 +70,7 @@ pub async fn plan_probe<E: Exchange>(
     };
     let (type_state, lines) = resolved(fleet, surroundings, company);
     let (line, record) = the_record(lines).map_err(|findings| nothing_to_probe(company, &findings))?;
-    let calls = Calls { umbrella: Traffic::default(), connectwise: reader.traffic() };
+    let calls = Calls { connectwise: reader.traffic(), ..Calls::default() };
     Ok(PlannedProbe { plan: plan(clock.now(), line.line, &record), record: record.id, calls, type_state })
 }
 

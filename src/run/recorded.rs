@@ -6,6 +6,7 @@ use tracing::{info, warn};
 
 use super::error::RunError;
 use super::invocation::Invocation;
+use super::measures::Measures;
 use super::report::{Calls, Report, bucket};
 use super::services::Services;
 use super::surroundings::{Surroundings, state};
@@ -69,6 +70,8 @@ pub(super) struct Summary {
     pub(super) problem: Option<String>,
     /// Mapping lines by bucket.
     pub(super) counts: Counts,
+    /// What it came to in numbers; `None` where that is not kept.
+    pub(super) measures: Option<Measures>,
 }
 
 impl Summary {
@@ -80,6 +83,7 @@ impl Summary {
                 outcome: error.exit().outcome(),
                 problem: Some(error.to_string()),
                 counts: Counts::new(),
+                measures: Some(Measures::default()),
             },
         }
     }
@@ -92,13 +96,14 @@ pub(super) async fn note_end(
     summary: Summary,
     calls: &Calls,
 ) -> Result<(), StateError> {
-    let Summary { outcome, problem, counts } = summary;
+    let Summary { outcome, problem, counts, measures } = summary;
     let ended = Ended {
         finished_at: surroundings.clock.now(),
         outcome,
         problem,
         counts: counts.iter().map(|(bucket, count)| (bucket.name().to_owned(), *count as u64)).collect(),
         calls: call_counts(calls),
+        measures: measures.map(|measures| measures.with(calls).kept()),
     };
     let noted = state.finish_run(surroundings.run, &ended).await;
     let keep_days = surroundings.config.history.keep_days;

@@ -5,12 +5,15 @@ use chrono::{DateTime, Utc};
 use super::error::apply_exit;
 use super::exit::Exit;
 use super::invocation::Invocation;
+use super::measures::Measures;
 use super::recorded::Summary;
 use crate::apply::{ApplyError, LineOutcome};
+use crate::connectwise::Reader;
 use crate::domain::finding::{Bucket, Finding, Severity};
-use crate::http::Traffic;
+use crate::http::{Exchange, Traffic};
 use crate::plan::guard::Refusal;
 use crate::plan::{Counts, LinePlan, Plan, bucket_of, count};
+use crate::umbrella::{MonthCache, Umbrella};
 
 /// Requests to both services.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,6 +22,16 @@ pub struct Calls {
     pub umbrella: Traffic,
     /// To ConnectWise.
     pub connectwise: Traffic,
+    /// What of Umbrella's answers on windows that are over need not be asked for.
+    pub months: MonthCache,
+}
+
+impl Calls {
+    /// Those of a run that asks both services.
+    pub(super) fn of<E: Exchange>(umbrella: &Umbrella<E>, reader: &Reader<E>) -> Self {
+        let months = umbrella.month_cache();
+        Self { umbrella: umbrella.traffic(), connectwise: reader.traffic(), months }
+    }
 }
 
 /// A plan, with what it rests on.
@@ -113,6 +126,7 @@ impl Report {
             problem: (!problems.is_empty()).then(|| problems.join("; ")),
             // What was only planned is in no history.
             counts: if self.refusals.is_empty() { self.counts() } else { Counts::new() },
+            measures: Some(Measures::of(self)),
         }
     }
 

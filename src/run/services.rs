@@ -41,7 +41,7 @@ impl<E: Exchange> Services<E> {
     /// Requests so far.
     #[must_use]
     pub fn calls(&self) -> Calls {
-        Calls { umbrella: self.umbrella.traffic(), connectwise: self.reader.traffic() }
+        Calls::of(&self.umbrella, &self.reader)
     }
 }
 

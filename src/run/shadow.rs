@@ -148,7 +148,7 @@ pub async fn shadow<E: Exchange>(
         () = surroundings.stop.cancelled() => return Err(RunError::Stopped),
         compared = compared(&preparation, inquiries) => compared?,
     };
-    let calls = Calls { umbrella: umbrella.traffic(), connectwise: reader.traffic() };
+    let calls = Calls::of(umbrella, reader);
     Ok(Shadowed { scheduled: job.scheduled, shard: job.scope.shard(), lines, findings, calls })
 }
 

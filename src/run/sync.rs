@@ -27,7 +27,7 @@ pub async fn plan<E: Exchange>(
     let job = &job.with_approvals(state.as_ref(), surroundings.clock.now()).await?;
     let preparation = Preparation { umbrella, reader, surroundings, job, memory };
     let prepared = preparation.prepare().await?;
-    let calls = Calls { umbrella: umbrella.traffic(), connectwise: reader.traffic() };
+    let calls = Calls::of(umbrella, reader);
     let (plan, refusals) = match approve(prepared.plan, &surroundings.limits(), &job.waivers) {
         Ok(approved) => (approved.into_plan(), Vec::new()),
         Err(refused) => (refused.plan, refused.refusals),

@@ -12,7 +12,7 @@ use crate::domain::ids::{CompanyId, OrgId, PsaId, RunId, psa_key};
 use crate::domain::mapping::{LineState, Mapping, MappingLine, Source};
 use crate::domain::record::Record;
 use crate::domain::waiver::Waivers;
-use crate::http::{Exchange, Traffic};
+use crate::http::Exchange;
 use crate::plan::undo::{Deed, LaterAnswer, LeftAlone, Live, PastChange, PastWrite, Undo, undo as plan};
 use crate::plan::{Plan, REREAD_BATCH};
 use crate::resolve::{Scope, match_questions};
@@ -84,7 +84,7 @@ pub async fn plan_undo<E: Exchange>(
     };
     let live = Live { records: &records, questions: &type_state.questions, altered: &altered };
     let Undo { plan, left_alone } = plan(surroundings.clock.now(), &writes, live);
-    let calls = Calls { umbrella: Traffic::default(), connectwise: reader.traffic() };
+    let calls = Calls { connectwise: reader.traffic(), ..Calls::default() };
     Ok(PlannedUndo { of, plan, left_alone, calls, type_state })
 }
 

@@ -26,6 +26,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "scope", include_str!("migrations/0003_scope.sql")),
     (4, "found", include_str!("migrations/0004_found.sql")),
     (5, "shards", include_str!("migrations/0005_shards.sql")),
+    (6, "measures", include_str!("migrations/0006_measures.sql")),
 ];
 
 /// Where the state is kept.

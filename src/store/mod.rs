@@ -35,7 +35,7 @@ pub use self::found::{Found, FoundLine, KeptFinding, NewLine};
 pub use self::journal::{AnswerSet, Journal, Note, Settlement, WriteKind, WriteRow, WriteState, judged};
 pub use self::lease::{HISTORY, Holder, LAPSES_AFTER, Lease, LeaseName, RECORDS};
 pub use self::months::{KeptAnswer, MonthMemory, MonthSettings, WindowAnswers};
-pub use self::runs::{CallCount, CallCounts, Ended, NewRun, Outcome, RunRow};
+pub use self::runs::{CallCount, CallCounts, Ended, MeasuredRun, NewRun, Outcome, RunRow};
 
 /// Reads the state of one tenant. Cannot write.
 #[derive(Clone, Debug)]

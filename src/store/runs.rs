@@ -40,7 +40,8 @@ impl Outcome {
     pub(super) const CARRIED_OUT: [Self; 2] = [Self::Done, Self::Degraded];
 
     /// Whether it did everything that it was to do. What any other run has read is taken up by the next one of that day.
-    pub(super) fn is_carried_out(self) -> bool {
+    #[must_use]
+    pub fn is_carried_out(self) -> bool {
         Self::CARRIED_OUT.contains(&self)
     }
 }
@@ -75,6 +76,8 @@ pub struct Ended {
     pub counts: BTreeMap<String, u64>,
     /// Requests that it took.
     pub calls: CallCounts,
+    /// What it came to in numbers, for metrics, as JSON; `None` for a run that is not measured.
+    pub measures: Option<String>,
 }
 
 /// Requests to both services.
@@ -126,6 +129,17 @@ pub struct RunRow {
     pub calls: CallCounts,
 }
 
+/// The last of the runs of one command over the same mapping lines that were measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeasuredRun {
+    /// The run.
+    pub run: RunRow,
+    /// What it came to in numbers, as JSON.
+    pub measures: String,
+    /// When the last of them ended that was carried out to its end.
+    pub succeeded_at: Option<DateTime<Utc>>,
+}
+
 const COLUMNS: &str = "SELECT run_id, command, about, scope, version, scheduled_at, started_at, finished_at, outcome, problem, counts, calls FROM runs";
 
 /// The command of a nightly run.
@@ -158,12 +172,12 @@ impl State {
     pub async fn finish_run(&self, id: RunId, ended: &Ended) -> Result<(), StateError> {
         let (id, outcome, problem) = (id.to_string(), ended.outcome.word(), ended.problem.clone());
         let finished = time::written(ended.finished_at);
-        let (counts, calls) = (json(&ended.counts), json(&ended.calls));
-        let update = "UPDATE runs SET finished_at = $2, outcome = $3, problem = $4, counts = $5, calls = $6 \
+        let (counts, calls, measures) = (json(&ended.counts), json(&ended.calls), ended.measures.clone());
+        let update = "UPDATE runs SET finished_at = $2, outcome = $3, problem = $4, counts = $5, calls = $6, measures = $7 \
                       WHERE run_id = $1";
         let finish = async move |pool: &AnyPool| {
             let query = sqlx::query(update).bind(id).bind(finished).bind(outcome).bind(problem);
-            query.bind(counts).bind(calls).execute(pool).await.map(drop)
+            query.bind(counts).bind(calls).bind(measures).execute(pool).await.map(drop)
         };
         self.0.database.run(finish).await
     }
@@ -222,6 +236,31 @@ impl StateReader {
         };
         let last = self.run_rows(self.database.run(rows).await?)?.pop();
         Ok(last.and_then(|run| Outcome::parse(&run.outcome?)))
+    }
+
+    /// The last measured run of every command, for each of the parts of the mapping that runs were about.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn latest_measured(&self) -> Result<Vec<MeasuredRun>, StateError> {
+        let tenant = self.tenant.clone();
+        let alike = "PARTITION BY command, COALESCE(scope, '')";
+        let more = format!(
+            ", measures, ROW_NUMBER() OVER ({alike} ORDER BY started_at DESC, run_id DESC) AS place, \
+             MAX(CASE WHEN outcome IN ($2, $3) THEN finished_at END) OVER ({alike}) AS succeeded_at FROM runs"
+        );
+        let measured = COLUMNS.replace(" FROM runs", &more);
+        let select = sqlx::AssertSqlSafe(format!(
+            "SELECT * FROM ({measured} WHERE tenant = $1 AND measures IS NOT NULL) AS measured WHERE place = 1 ORDER BY started_at"
+        ));
+        let rows = async move |pool: &AnyPool| {
+            let query = sqlx::query(select).bind(tenant);
+            let query = Outcome::CARRIED_OUT.iter().fold(query, |query, outcome| query.bind(outcome.word()));
+            query.fetch_all(pool).await
+        };
+        let rows = self.database.run(rows).await?;
+        let read: Option<Vec<_>> = rows.iter().map(measured_run).collect();
+        read.ok_or_else(|| self.database.unreadable("a run"))
     }
 
     /// The latest run that wrote something else than Last Updated, or may have.
@@ -318,6 +357,15 @@ fn run_row(row: &AnyRow) -> Option<RunRow> {
         problem: maybe("problem")?,
         counts: parsed(maybe("counts")?)?,
         calls: parsed(maybe("calls")?)?,
+    })
+}
+
+fn measured_run(row: &AnyRow) -> Option<MeasuredRun> {
+    let succeeded_at = row.try_get::<Option<String>, _>("succeeded_at").ok()?;
+    Some(MeasuredRun {
+        run: run_row(row)?,
+        measures: row.try_get("measures").ok()?,
+        succeeded_at: succeeded_at.and_then(|at| time::read(&at)),
     })
 }
 

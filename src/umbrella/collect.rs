@@ -121,6 +121,7 @@ impl<E: Exchange> Visit<'_, E> {
     /// Where the state cannot be used.
     pub async fn month_over(&self, window: Window) -> Result<MonthMetrics, StateError> {
         let known = self.needs.memory.known(self.organization.id, window).await?;
+        self.umbrella.count_known(&known);
         let (malware, botnet) = self.threats(window, known.threats).await?;
         let queries = self.kept(window, known.queries, self.queries(window), MonthAnswer::Queries).await?;
         let (allowed, blocked) =

@@ -27,6 +27,7 @@ mod topic;
 mod wire;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -38,7 +39,7 @@ use self::confirm::WindowQueries;
 use self::fleet::DayActivity;
 use self::gateway::Gateway;
 use crate::clock::Clock;
-use crate::domain::metrics::Unread;
+use crate::domain::metrics::{MonthAnswers, Unread};
 use crate::domain::window::Window;
 use crate::http::{Counters, Exchange, HostPattern, Traffic};
 use crate::secret::Secret;
@@ -124,6 +125,15 @@ pub struct Needs<'a> {
     pub mapping_seats: Option<u64>,
 }
 
+/// Answers on windows that are over, as far as visits needed them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MonthCache {
+    /// Those that were known already.
+    pub known: u64,
+    /// Those that had to be asked for.
+    pub asked: u64,
+}
+
 /// The client. Shared by reference; every method may be called concurrently.
 pub struct Umbrella<E> {
     gateway: Gateway<E>,
@@ -138,6 +148,8 @@ pub struct Umbrella<E> {
     day_activity: tokio::sync::OnceCell<Result<DayActivity, Unread>>,
     // Why the key may not ask for roaming computers, once that is known.
     last_contact_refused: OnceLock<Unread>,
+    months_known: AtomicU64,
+    months_asked: AtomicU64,
 }
 
 impl<E: Exchange> Umbrella<E> {
@@ -155,6 +167,8 @@ impl<E: Exchange> Umbrella<E> {
             window_queries: tokio::sync::Mutex::default(),
             day_activity: tokio::sync::OnceCell::new(),
             last_contact_refused: OnceLock::new(),
+            months_known: AtomicU64::new(0),
+            months_asked: AtomicU64::new(0),
         }
     }
 
@@ -174,6 +188,18 @@ impl<E: Exchange> Umbrella<E> {
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         self.counters.traffic()
+    }
+
+    /// How many answers on windows that are over were known so far, and how many were not.
+    #[must_use]
+    pub fn month_cache(&self) -> MonthCache {
+        MonthCache { known: self.months_known.load(Relaxed), asked: self.months_asked.load(Relaxed) }
+    }
+
+    fn count_known(&self, answers: &MonthAnswers) {
+        let known = answers.known();
+        self.months_known.fetch_add(known as u64, Relaxed);
+        self.months_asked.fetch_add((MonthAnswers::COUNT - known) as u64, Relaxed);
     }
 }
 

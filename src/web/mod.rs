@@ -10,6 +10,7 @@
 
 mod health;
 mod listener;
+mod scrape;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use listener::Listener;
 
 use crate::config::{self, Config, Problems};
 use crate::domain::mapping::Mapping;
+use crate::telemetry::metrics::Metrics;
 
 /// How long a page may take: a state that does not answer shall not keep its readers.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -51,6 +53,7 @@ pub struct Site {
     now: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     config_path: Arc<Path>,
     environment: Arc<[(String, String)]>,
+    metrics: Arc<Metrics>,
 }
 
 impl Site {
@@ -65,7 +68,14 @@ impl Site {
             now: Arc::new(now),
             config_path: config_path.into(),
             environment: environment.into_iter().collect(),
+            metrics: Arc::default(),
         }
+    }
+
+    /// With the metrics of the runs that this process makes.
+    #[must_use]
+    pub fn measured_by(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -86,6 +96,7 @@ pub fn router(site: Site) -> Router {
         .route("/healthz", get(health::lives))
         .route("/healthz/fresh", get(health::is_fresh))
         .route("/readyz", get(health::is_ready))
+        .route("/metrics", get(scrape::metrics))
         .with_state(site)
         .layer(middleware::from_fn(guarded))
 }

@@ -9,6 +9,7 @@ mod history;
 mod init;
 mod map;
 mod messages;
+mod metrics;
 mod notify;
 mod saved;
 mod secrets;

@@ -180,6 +180,7 @@ async fn after_forgetting_nothing_of_the_customer_is_in_the_file() {
         problem: Some("record 1 of ZEBRACORP was created, but ConnectWise does not list it".into()),
         counts: run.counts,
         calls: run.calls,
+        measures: None,
     };
     state.finish_run(run.id, &ended).await.unwrap();
     assert!(is_kept(&night, "zebracorp-1011") && is_kept(&night, "host-0.zebracorp"), "it is remembered");

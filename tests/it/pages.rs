@@ -5,7 +5,7 @@ use rstest::rstest;
 use crate::customers::{acme, settled};
 use crate::simulated::Night;
 
-const PAGES: [&str; 3] = ["/healthz", "/healthz/fresh", "/readyz"];
+const PAGES: [&str; 4] = ["/healthz", "/healthz/fresh", "/readyz", "/metrics"];
 
 fn at(night: &Night, now: &str) {
     night.simulation.set_now(now.parse().unwrap());
@@ -95,4 +95,27 @@ async fn every_answer_forbids_keeping_it_and_loading_anything(#[values("GET", "H
         assert!(method != "HEAD" || response.body().is_empty(), "{path}");
     }
     assert_eq!(night.page("/nowhere").await.0, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_say_what_the_state_knows_of_runs_whoever_made_them() {
+    let night = Night::at("2026-03-10T00:00:00Z", settled()).remembering();
+    let (status, text) = night.page("/metrics").await;
+    assert!(status == 200 && text.contains("psasync_build_info{"), "{text}");
+    assert!(!text.contains("psasync_last_run_outcome{"), "nothing ran yet: {text}");
+    night.sync().await;
+    let response = night.ask_page("GET", "/metrics").await;
+    assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let text = response.into_body();
+    assert!(text.contains("psasync_last_run_outcome{command=\"sync\",outcome=\"done\"} 1.0"), "{text}");
+    std::fs::write(night.config_path(), "no configuration").unwrap();
+    assert_eq!(night.page("/metrics").await.0, 200, "a scrape never fails");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_some_companies_is_in_no_metric() {
+    let night = Night::at("2026-03-10T00:00:00Z", settled()).remembering().company("ACME");
+    night.sync().await;
+    let (_, text) = night.page("/metrics").await;
+    assert!(!text.contains("command="), "{text}");
 }

@@ -4,6 +4,7 @@ mod doctor;
 mod generated;
 mod init;
 mod map;
+mod metrics;
 mod notify;
 mod shadow;
 #[cfg(feature = "demo")]
@@ -24,6 +25,7 @@ pub(super) use init::InitArgs;
 pub(super) use map::{
     ListFormat, MapCommand, MapImportArgs, MapMoveArgs, MapRecoverArgs, MapStatusArgs, MapSuggestArgs,
 };
+pub(super) use metrics::MetricsArgs;
 pub(super) use notify::{NotifyCommand, NotifyTestArgs};
 pub(super) use shadow::ShadowArgs;
 #[cfg(feature = "demo")]
@@ -247,6 +249,8 @@ pub(super) struct SyncArgs {
     /// Ask Umbrella for the "Last Month" values again, also where they are known
     #[arg(long)]
     pub(super) refresh_month: bool,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -284,8 +288,10 @@ pub(super) struct BackfillArgs {
     #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with = "history_only")]
     pub(super) out: Option<PathBuf>,
     /// Only read the months and keep them in the state; nothing is sent to ConnectWise
-    #[arg(long)]
+    #[arg(long, conflicts_with = "metrics_file")]
     pub(super) history_only: bool,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,

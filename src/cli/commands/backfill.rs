@@ -15,7 +15,7 @@ use crate::run::{Exit, FillJob, Job, fill_history, plan_fill};
 
 pub(in crate::cli) async fn run(context: &Context, args: &BackfillArgs) -> Result<Exit, Failure> {
     let wanted = Wanted::of(args)?;
-    let ready = context.ready()?;
+    let ready = context.ready()?.measured_in(&args.metrics);
     let job = ready.job(&args.scope.in_its_place()?, ready.clock.now())?;
     if args.history_only {
         let months = wanted.months(&ready, job.scheduled)?;

@@ -15,6 +15,7 @@ pub(super) mod history;
 pub(super) mod init;
 pub(super) mod man;
 pub(super) mod map;
+mod measured;
 pub(super) mod notify;
 pub(super) mod plan;
 pub(super) mod probe;

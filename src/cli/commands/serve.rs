@@ -1,6 +1,7 @@
 //! `psasync serve`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,7 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<Exit, Failure> {
     }
     let listener = listen(config.serve.listen).await?;
     let site = Site::new(|| Clock::system().now(), &context.config_path, environment()?);
+    let site = site.measured_by(Arc::clone(&context.metrics));
     let over = CancellationToken::new();
     let pages = tokio::spawn(listener.serve(router(site), over.clone()));
     // The pages stay up until the last write was finished.

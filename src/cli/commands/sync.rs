@@ -12,7 +12,7 @@ use crate::render::{json, text};
 use crate::run::{Exit, Invocation, Job, OUT_OF_TIME, Report, WRITES_DENIED, WRITES_DENIED_HINT, sync};
 
 pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Exit, Failure> {
-    let ready = context.ready()?;
+    let ready = context.ready()?.measured_in(&args.metrics);
     let job = ready.job(&args.scope.in_its_place()?, ready.clock.now())?;
     let invocation = Invocation { refresh_month: args.refresh_month, ..job.invocation.clone() };
     let job = Job { refresh_month: args.refresh_month, invocation, ..job };

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
+use super::measured;
 use crate::cli::context::{Ready, notifiers};
 use crate::domain::ids::RunId;
 use crate::domain::work::Work;
@@ -60,6 +61,7 @@ impl<'a> Watched<'a> {
             calls: ready.services.calls(),
             before,
         };
+        measured::tell(ready, &ended).await;
         debug!(run = %ended.run, exit_code = exit.code(), recovered = ended.is_recovery(), "the run is over");
         let Some(notifiers) = notifiers else { return };
         let told = async {

@@ -25,7 +25,7 @@ use crate::config::{Config, Problems};
 use crate::connectwise::collect;
 use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
-use crate::http::{Exchange, Inspect, Traffic};
+use crate::http::{Exchange, Inspect};
 use crate::resolve::{Request, Scope, match_questions};
 use crate::umbrella::Fleet;
 
@@ -72,7 +72,7 @@ impl Diagnosis {
             })
             .collect();
         checks.extend(Check::not_made(&["services"], "the configuration is not valid"));
-        let calls = Calls { umbrella: Traffic::default(), connectwise: Traffic::default() };
+        let calls = Calls::default();
         Self { sections: vec![Section { title: "Configuration", checks }], calls }
     }
 

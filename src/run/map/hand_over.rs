@@ -167,7 +167,8 @@ fn names_new(report: &Report) -> bool {
 
 /// What the history says about it.
 fn summary(outcome: &MoveOutcome) -> Summary {
-    let done = || Summary { outcome: Exit::Done.outcome(), problem: None, counts: Counts::new() };
+    let done =
+        || Summary { outcome: Exit::Done.outcome(), problem: None, counts: Counts::new(), measures: None };
     let summary = outcome.report.as_ref().map_or_else(done, Report::summary);
     match &outcome.mapping_error {
         None => summary,

@@ -169,6 +169,6 @@ pub(super) async fn sides<E: Exchange>(
         has_customer_list: fleet.customers_path.is_some(),
         customers: fleet.customers,
         connectwise,
-        calls: Calls { umbrella: umbrella.traffic(), connectwise: reader.traffic() },
+        calls: Calls::of(umbrella, reader),
     })
 }

@@ -23,7 +23,7 @@ use super::{answers, at};
 use crate::{Home, elsewhere};
 
 /// For every migration: its schema, the SHA-384 of its text as it was released, and rows of that schema for the next to carry.
-const RELEASED: [(i64, &str, &str); 5] = [
+const RELEASED: [(i64, &str, &str); 6] = [
     (
         1,
         "ea260f135632d1fbd67f09db92f7b0c7e7efe4deb1a5050949c7ac21a480ac170af37d8a62cbf8606aef79e19eae83bf",
@@ -62,6 +62,18 @@ const RELEASED: [(i64, &str, &str); 5] = [
             include_str!("../samples/0003.sql"),
             include_str!("../samples/0004.sql"),
             include_str!("../samples/0005.sql")
+        ),
+    ),
+    (
+        6,
+        "4f99a5b78b4e362e8e3c62cfaf39ff3ca2e9b7ee85f0c9e31d30a4fc45fe37e105648352a4be076b0341e6262bcfc179",
+        concat!(
+            include_str!("../samples/0001.sql"),
+            include_str!("../samples/0002.sql"),
+            include_str!("../samples/0003.sql"),
+            include_str!("../samples/0004.sql"),
+            include_str!("../samples/0005.sql"),
+            include_str!("../samples/0006.sql")
         ),
     ),
 ];
@@ -132,6 +144,10 @@ async fn every_schema_is_brought_up_to_date_with_all_that_it_held() {
         if schema >= 4 {
             assert_found(reader).await;
         }
+        let measured = reader.latest_measured().await.unwrap();
+        let measured: Vec<_> = measured.iter().map(|run| (run.run.id, run.measures.as_str())).collect();
+        let expected = [(run(1), r#"{"lines":{"updated":1}}"#)];
+        assert_eq!(measured, &expected[..usize::from(schema >= 6)], "schema {schema}");
     }
 }
 

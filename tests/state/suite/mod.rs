@@ -87,7 +87,7 @@ pub(crate) async fn begin(state: &State, number: u8, started: &str) {
 
 fn ended(outcome: Outcome, finished: &str) -> Ended {
     let (counts, calls) = (std::collections::BTreeMap::new(), CallCounts::default());
-    Ended { finished_at: at(finished), outcome, problem: None, counts, calls }
+    Ended { finished_at: at(finished), outcome, problem: None, counts, calls, measures: None }
 }
 
 /// Begins the run and takes the lease for it.

@@ -33,6 +33,7 @@ async fn what_a_run_came_to_comes_back_as_it_was() {
         problem: problem.clone(),
         counts: counts.clone(),
         calls,
+        measures: None,
     };
     state.finish_run(run.id, &end).await.unwrap();
     let expected = RunRow {
@@ -202,4 +203,32 @@ async fn a_time_is_served_by_a_success_for_it_or_a_later_one(
     assert_eq!(found().await, None, "it goes on");
     state.finish_run(run.id, &ended(Outcome::Degraded, "2026-11-10T01:00:00Z")).await.unwrap();
     assert_eq!(found().await, is_served.then_some(run.id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_each_command_and_part_the_last_measured_run_is_told_and_the_last_that_was_carried_out() {
+    let home = Home::new();
+    let state = home.open().await;
+    let end = async |number, command, scope: Option<&str>, day: u8, outcome, measures: Option<&str>| {
+        let started_at = at(&format!("2026-11-{day:02}T00:00:00Z"));
+        let scope = scope.map(str::to_owned);
+        let run = NewRun { command, scope, started_at, ..new_run(number, "2026-11-01T00:00:00Z") };
+        state.begin_run(&run).await.unwrap();
+        let finished = format!("2026-11-{day:02}T00:05:00Z");
+        let measures = measures.map(str::to_owned);
+        state.finish_run(run.id, &Ended { measures, ..ended(outcome, &finished) }).await.unwrap();
+    };
+    end(1, "sync", None, 10, Outcome::Done, Some("1")).await;
+    end(2, "sync", None, 11, Outcome::Degraded, Some("2")).await;
+    end(3, "sync", None, 12, Outcome::Failed, Some("3")).await;
+    end(4, "backfill", None, 13, Outcome::Refused, Some("4")).await;
+    end(5, "sync", Some("2 companies"), 14, Outcome::Done, Some("5")).await;
+    end(6, "backfill", None, 15, Outcome::Done, None).await;
+    begin(&state, 7, "2026-11-16T00:00:00Z").await;
+    let told: Vec<_> = state.reader().latest_measured().await.unwrap();
+    let told = told.into_iter().map(|one| (one.run.id, one.measures, one.succeeded_at));
+    let day = |day: u8| Some(at(&format!("2026-11-{day:02}T00:05:00Z")));
+    let expected = [(3, "3", day(11)), (4, "4", None), (5, "5", day(14))];
+    let expected = expected.map(|(number, measures, at)| (run_id(number), measures.to_owned(), at));
+    assert_eq!(told.collect::<Vec<_>>(), expected);
 }
