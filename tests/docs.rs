@@ -477,6 +477,45 @@ fn the_crontab_runs_at_midnight_in_utc() {
 }
 
 #[test]
+fn the_timer_starts_one_run_at_midnight_in_utc_and_makes_up_a_missed_one() {
+    let timer = read("deploy/systemd/psasync.timer");
+    for line in ["OnCalendar=*-*-* 00:00:00 UTC", "Persistent=true", "WantedBy=timers.target"] {
+        assert!(timer.lines().any(|found| found == line), "the timer lacks `{line}`");
+    }
+}
+
+#[test]
+fn both_services_are_shut_in_alike_and_no_failure_counts_as_success() {
+    let [once, serve] =
+        ["psasync.service", "psasync-serve.service"].map(|name| read(&format!("deploy/systemd/{name}")));
+    let shut_in = |unit: &str| {
+        unit[unit.find("User=psasync\n").unwrap()..].split("\n\n[").next().unwrap().trim().to_owned()
+    };
+    assert_eq!(shut_in(&once), shut_in(&serve));
+    assert!(shut_in(&once).contains("ProtectSystem=strict\n"));
+    assert!(
+        once.contains("ExecStart=/usr/bin/psasync --config /etc/psasync/psasync.toml --no-progress sync\n")
+    );
+    assert!(!once.contains("SuccessExitStatus"), "3 must show as failed");
+    let terminated = format!("SuccessExitStatus={}\n", Exit::Terminated.code());
+    assert!(serve.contains(&terminated), "`systemctl stop` is no failure");
+    // The same settings would end the same way.
+    let hopeless = format!("RestartPreventExitStatus={} {}\n", Exit::Usage.code(), Exit::Config.code());
+    assert!(serve.contains(&hopeless));
+}
+
+#[test]
+fn the_packages_settings_need_nothing_but_what_their_owner_knows() {
+    let is_needed = |key: &&Key| key.kind == Kind::Secret && matches!(key.preset, Preset::Required(_));
+    let secrets = KEYS.iter().filter(is_needed).map(|key| (key.variable(), "not-a-real-secret".to_owned()));
+    let known = ["PSASYNC_CONNECTWISE__COMPANY_ID", "PSASYNC_CONNECTWISE__PUBLIC_KEY"];
+    let known = known.map(|name| (name.to_owned(), "acme".to_owned()));
+    let loaded = config::load(&root().join("deploy/debian/psasync.toml"), secrets.chain(known));
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(loaded.config.mapping_file, Path::new("/etc/psasync/companies.csv"));
+}
+
+#[test]
 fn the_cronjob_says_what_the_documents_promise() {
     let manifest = read("deploy/kubernetes/overlays/cronjob/cronjob.yaml");
     let value = |key: &str| {
