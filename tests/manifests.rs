@@ -11,11 +11,12 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use psasync::config::keys::{KEYS, Preset};
 use psasync::config::{self, mapping_file};
 use psasync::run::Exit;
 use serde_json::{Value, json};
 
-const OVERLAYS: [&str; 3] = ["backfill", "cronjob", "serve"];
+const OVERLAYS: [&str; 4] = ["backfill", "cronjob", "serve", "shards"];
 /// The oldest version of Kubernetes that the documents name, and the newest whose schemas are at hand.
 const VERSIONS: [&str; 2] = ["1.33", "1.37"];
 /// The same run would end the same way.
@@ -187,7 +188,7 @@ fn retry_faults(job: &Value) -> Vec<String> {
 
 #[test]
 fn a_job_repeats_what_another_attempt_can_change() {
-    for name in ["backfill", "cronjob"] {
+    for name in ["backfill", "cronjob", "shards"] {
         let documents = overlay(name);
         let jobs = jobs(&documents);
         assert_eq!(jobs.len(), 1, "{name}");
@@ -215,6 +216,45 @@ fn a_job_that_repeats_otherwise_is_caught() {
         *job.pointer_mut(path).unwrap() = value;
         assert!(!retry_faults(&job).is_empty(), "{path}");
     }
+}
+
+/// The value of a variable that the pod of a job is given.
+fn variable<'a>(job: &'a Value, name: &str) -> &'a str {
+    let variables = job["template"]["spec"]["containers"][0]["env"].as_array().unwrap();
+    let variable = variables.iter().find(|variable| variable["name"] == name);
+    variable.unwrap_or_else(|| panic!("no `{name}`"))["value"].as_str().unwrap()
+}
+
+#[test]
+fn an_indexed_job_tells_each_pod_how_many_there_are() {
+    let documents = overlay("shards");
+    let job = jobs(&documents)[0];
+    assert_eq!(job["completionMode"], "Indexed");
+    assert_eq!(job["parallelism"], job["completions"], "a shard would wait for another");
+    assert_eq!(variable(job, "JOB_COMPLETIONS"), job["completions"].to_string());
+    assert!(of_kind(&documents, "PersistentVolumeClaim").is_empty(), "the state is in PostgreSQL");
+}
+
+#[test]
+fn shards_exceed_no_budget_together() {
+    let documents = overlay("shards");
+    let job = jobs(&documents)[0];
+    let shards = job["completions"].as_u64().unwrap();
+    for (name, path) in [
+        ("PSASYNC_CONNECTWISE__LIMITS__REQUESTS_PER_MINUTE", "connectwise.limits.requests_per_minute"),
+        ("PSASYNC_CONNECTWISE__LIMITS__CONCURRENCY", "connectwise.limits.concurrency"),
+    ] {
+        let key = KEYS.iter().find(|key| key.path == path).unwrap();
+        let Preset::Integer(for_all) = key.preset else { panic!("{path} is no number") };
+        assert_eq!(variable(job, name).parse::<u64>().unwrap() * shards, u64::from(for_all), "{path}");
+    }
+    // Each has an Umbrella key of its own: the name of the file ends in the shard's index.
+    assert!(variable(job, "PSASYNC_UMBRELLA__API_KEY_FILE").ends_with("-$(SHARD)"));
+    assert!(variable(job, "PSASYNC_UMBRELLA__API_SECRET_FILE").ends_with("-$(SHARD)"));
+    let index = &job["template"]["spec"]["containers"][0]["env"][0];
+    assert_eq!(index["name"], "SHARD", "it must be there before what is made of it");
+    let path = "metadata.annotations['batch.kubernetes.io/job-completion-index']";
+    assert_eq!(index["valueFrom"]["fieldRef"]["fieldPath"], path);
 }
 
 #[test]
