@@ -72,6 +72,12 @@ impl Shard {
         format!("shard {self}")
     }
 
+    /// The shard that the history names so.
+    #[must_use]
+    pub fn titled(title: &str) -> Option<Self> {
+        title.strip_prefix("shard ")?.parse().ok()
+    }
+
     /// Whether it is another part of the same division: the two have no organization in common.
     #[must_use]
     pub fn is_sibling_of(self, other: Self) -> bool {
@@ -101,6 +107,13 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn a_title_leads_back_to_its_shard_and_nothing_else_does() {
+        let shard = Shard::new(3, 8).unwrap();
+        assert_eq!(Shard::titled(&shard.title()), Some(shard));
+        assert_eq!((Shard::titled("3 companies"), Shard::titled("shard 8/8")), (None, None));
+    }
 
     /// Anybody can work these out: `printf 1000001 | sha256sum | cut -c1-16`, read as a hexadecimal number, modulo 8.
     #[rstest]

@@ -4,6 +4,7 @@
 //! among the 16, and secrets, never get here.
 
 pub mod csv;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod text;

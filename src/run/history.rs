@@ -15,7 +15,8 @@ use crate::domain::metrics::MonthAnswers;
 use crate::domain::waiver::Waiver;
 use crate::domain::window::Window;
 use crate::store::{
-    Forgotten, HISTORY, Lease, MonthCounts, RECORDS, RunRow, StateReader, WindowAnswers, WriteRow, WriteState,
+    Forgotten, HISTORY, Lease, MonthCounts, RECORDS, RunRow, StateError, StateReader, WindowAnswers,
+    WriteRow, WriteState,
 };
 
 /// A run, and how it stands.
@@ -101,6 +102,11 @@ pub struct Farewell {
     pub is_active: bool,
 }
 
+impl PastRun {
+    /// The outcome of a run that has no end yet.
+    pub const RUNNING: &str = "running";
+}
+
 /// The runs of the history, the latest first, at most `runs_max`; none without a state.
 ///
 /// # Errors
@@ -110,12 +116,23 @@ pub async fn past_runs(
     now: DateTime<Utc>,
     runs_max: u32,
 ) -> Result<Option<RunHistory>, RunError> {
-    let Some(state) = state_reader(config).await? else { return Ok(None) };
+    match state_reader(config).await? {
+        Some(state) => Ok(Some(run_history(&state, now, runs_max).await?)),
+        None => Ok(None),
+    }
+}
+
+/// As [`past_runs`], in a state that is open.
+pub(super) async fn run_history(
+    state: &StateReader,
+    now: DateTime<Utc>,
+    runs_max: u32,
+) -> Result<RunHistory, StateError> {
     let mut running = state.holders().await?;
     running.retain(|holder| holder.is_live(now));
     let outcome = |row: &RunRow| match &row.outcome {
         Some(outcome) => outcome.clone(),
-        None if running.iter().any(|holder| holder.run == row.id.to_string()) => "running".to_owned(),
+        None if running.iter().any(|holder| holder.run == row.id.to_string()) => PastRun::RUNNING.to_owned(),
         None => "unfinished".to_owned(),
     };
     let rows = state.runs(runs_max).await?;
@@ -125,10 +142,7 @@ pub async fn past_runs(
         approvals: approvals.remove(&row.id).unwrap_or_default(),
         row,
     };
-    Ok(Some(RunHistory {
-        runs: rows.into_iter().map(past_run).collect(),
-        waiting: state.approvals(now).await?,
-    }))
+    Ok(RunHistory { runs: rows.into_iter().map(past_run).collect(), waiting: state.approvals(now).await? })
 }
 
 /// What changed at a company, also at one that is no longer in the mapping; the latest `writes_max` writes.

@@ -43,7 +43,7 @@ pub(super) async fn is_fresh(State(site): State<Site>) -> Response {
     }
 }
 
-fn told_problems(problems: &Problems) -> Vec<String> {
+pub(super) fn told_problems(problems: &Problems) -> Vec<String> {
     problems.iter().map(|problem| format!("{}: {}", problem.place, problem.message)).collect()
 }
 
@@ -60,7 +60,7 @@ fn told(found: &Freshness) -> String {
 }
 
 /// A red page: what is wrong, one line each.
-fn red(title: &str, reasons: &[String]) -> Response {
+pub(super) fn red(title: &str, reasons: &[String]) -> Response {
     let mut text = format!("{title}\n");
     for reason in reasons {
         let _ = writeln!(text, "{reason}");

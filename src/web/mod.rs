@@ -11,6 +11,7 @@
 mod health;
 mod listener;
 mod scrape;
+mod status;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (
         CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
-            "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ),
     ),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -97,6 +98,11 @@ pub fn router(site: Site) -> Router {
         .route("/healthz/fresh", get(health::is_fresh))
         .route("/readyz", get(health::is_ready))
         .route("/metrics", get(scrape::metrics))
+        .route("/", get(status::overview))
+        .route("/records", get(status::records))
+        .route("/status.json", get(status::document))
+        .route("/style.css", get(status::style))
+        .route("/icon.svg", get(status::icon))
         .with_state(site)
         .layer(middleware::from_fn(guarded))
 }

@@ -39,6 +39,7 @@ mod shadow;
 mod shards;
 mod simulated;
 mod state;
+mod status;
 mod trouble;
 mod undo;
 mod windows;

@@ -13,7 +13,7 @@ use crate::customers::{old_answers, record, with_customers};
 use crate::simulated::Night;
 
 /// One record to create, one to update, and three lines that are left alone.
-fn small() -> World {
+pub(crate) fn small() -> World {
     let mut world = with_customers(&["ACME", "BETA", "Gone", "PAUSED", "Twice"]);
     world.connectwise.records.push(record(
         1,

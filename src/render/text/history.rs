@@ -38,7 +38,7 @@ pub fn runs(history: Option<&RunHistory>) -> String {
 }
 
 /// The command of a run, and what it was about.
-pub(super) fn command(row: &RunRow) -> String {
+pub(in crate::render) fn command(row: &RunRow) -> String {
     let of: Vec<_> = row.about.iter().chain(&row.scope).map(String::as_str).collect();
     if of.is_empty() { row.command.clone() } else { format!("{} of {}", row.command, of.join(", ")) }
 }

@@ -37,6 +37,7 @@ pub use notice::{LINE_CHARS_MAX, NoticeText, Paragraph, deliveries, notice};
 pub use objections::objections;
 pub use shadow::shadow;
 
+pub(super) use history::command;
 pub use history::{company as history_of_company, forgotten, months, runs as history};
 pub use map::{
     map_import, map_move, map_move_plan, map_recovery, map_status, map_suggestion, map_suggestions,

@@ -22,7 +22,7 @@ struct Runs<'a> {
 }
 
 #[derive(Serialize)]
-struct RunRow<'a> {
+pub(super) struct RunRow<'a> {
     run_id: RunId,
     command: &'a str,
     about: Option<&'a str>,
@@ -125,7 +125,7 @@ pub fn runs(history: &RunHistory) -> String {
     })
 }
 
-fn run(PastRun { row, outcome, approvals }: &PastRun) -> RunRow<'_> {
+pub(super) fn run(PastRun { row, outcome, approvals }: &PastRun) -> RunRow<'_> {
     RunRow {
         run_id: row.id,
         command: &row.command,

@@ -10,6 +10,7 @@ mod notice;
 mod objections;
 mod probe;
 mod shadow;
+mod status;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use explain::explanations;
 pub use objections::{objections, refused_file};
 
 pub use shadow::shadow;
+pub use status::status;
 
 pub use history::{company as history_of_company, forgotten, months, runs as history};
 pub use map::{map_import, map_recovery, map_status, map_suggestions};
@@ -130,7 +132,7 @@ struct Field<'a> {
 
 #[derive(Serialize)]
 struct FindingRow<'a> {
-    reason: &'static str,
+    reason: &'a str,
     severity: Severity,
     subject: &'a str,
     sentence: &'a str,
