@@ -208,8 +208,8 @@ pub(super) fn notifiers(config: &Config) -> Result<Option<Notifiers<Wire>>, Wire
         read_timeout: REQUEST_TIMEOUT,
         ..wire_settings(config)
     };
-    let wire = Wire::new(&settings)?;
-    Ok(Some(Notifiers::new(Arc::new(wire), &config.notify, tenant_name(config))))
+    let wire = Arc::new(Wire::new(&settings)?);
+    Ok(Some(Notifiers::new(wire, &config.notify, settings.ca_file, tenant_name(config))))
 }
 
 /// How the configuration wants HTTP spoken.

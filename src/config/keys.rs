@@ -460,6 +460,44 @@ pub const KEYS: &[Key] = &[
     ),
     Key::new("notify.teams.on", Kind::TextList, EVENTS, EVENTS_DOC),
     Key::new(
+        "notify.smtp.host",
+        Kind::Text,
+        Preset::WithSection("mail.example.com"),
+        "mail server that takes mail to send on",
+    ),
+    Key::new(
+        "notify.smtp.port",
+        Kind::Integer { min: 0, max: 65_535 },
+        Preset::Integer(0),
+        "its port; 0: 587, or 465 with `implicit`, or 25 with `none`",
+    ),
+    Key::new(
+        "notify.smtp.tls",
+        Kind::OneOf(&["starttls", "implicit", "none"]),
+        Preset::Text("starttls"),
+        "how the connection is encrypted; none: for loopback hosts only",
+    ),
+    Key::new(
+        "notify.smtp.username",
+        Kind::Text,
+        Preset::Text(""),
+        "user name at the mail server; empty: no login",
+    ),
+    Key::new("notify.smtp.password", Kind::Secret, Preset::Text(""), "password of that user"),
+    Key::new(
+        "notify.smtp.from",
+        Kind::Text,
+        Preset::WithSection("psasync <psasync@example.com>"),
+        "who the mail comes from",
+    ),
+    Key::new(
+        "notify.smtp.to",
+        Kind::TextList,
+        Preset::WithSection("operations@example.com"),
+        "who the mail goes to",
+    ),
+    Key::new("notify.smtp.on", Kind::TextList, EVENTS, EVENTS_DOC),
+    Key::new(
         "notify.heartbeat.url",
         Kind::Secret,
         Preset::WithSection("https://hc-ping.com/00000000-0000-4000-8000-000000000000"),
@@ -496,7 +534,8 @@ mod tests {
             let fits = match (key.kind, key.preset) {
                 (Kind::Integer { min, max }, Preset::Integer(number)) => (min..=max).contains(&number),
                 (Kind::OneOf(names), Preset::Text(name)) => names.contains(&name),
-                (Kind::Bool, Preset::Bool(_)) | (Kind::TextList, Preset::TextList(_)) => true,
+                (Kind::Bool, Preset::Bool(_))
+                | (Kind::TextList, Preset::TextList(_) | Preset::WithSection(_)) => true,
                 (
                     Kind::Text | Kind::Url | Kind::Path | Kind::Secret,
                     Preset::Text(_) | Preset::Required(_) | Preset::WithSection(_),

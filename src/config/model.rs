@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lettre::message::Mailbox;
 use url::Url;
 
 use crate::connectwise::Codebase;
@@ -231,6 +232,8 @@ pub struct Notify {
     pub slack: Option<Hook>,
     /// Microsoft Teams.
     pub teams: Option<Hook>,
+    /// Mail.
+    pub smtp: Option<Smtp>,
     /// Who notices that a run never began.
     pub heartbeat: Option<Heartbeat>,
 }
@@ -239,8 +242,9 @@ impl Notify {
     /// Whether nobody is told.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { webhook, slack, teams, heartbeat } = self;
-        webhook.is_none() && slack.is_none() && teams.is_none() && heartbeat.is_none()
+        let Self { webhook, slack, teams, smtp, heartbeat } = self;
+        let has_hook = webhook.is_some() || slack.is_some() || teams.is_some();
+        !has_hook && smtp.is_none() && heartbeat.is_none()
     }
 }
 
@@ -262,6 +266,57 @@ pub struct Hook {
     pub url: Secret,
     /// Which runs to tell of.
     pub on: Vec<Event>,
+}
+
+/// Section `notify.smtp`.
+#[derive(Clone)]
+pub struct Smtp {
+    /// The mail server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is encrypted.
+    pub tls: SmtpTls,
+    /// With what to log in, if at all.
+    pub login: Option<SmtpLogin>,
+    /// Who the mail comes from.
+    pub from: Mailbox,
+    /// Who it goes to; at least one.
+    pub to: Vec<Mailbox>,
+    /// Which runs to tell of.
+    pub on: Vec<Event>,
+}
+
+/// A login at a mail server.
+#[derive(Clone)]
+pub struct SmtpLogin {
+    /// The user.
+    pub username: String,
+    /// Its password.
+    pub password: Secret,
+}
+
+/// How a connection to a mail server is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpTls {
+    /// It begins in the clear, and goes on only once it is encrypted.
+    Starttls,
+    /// From its beginning.
+    Implicit,
+    /// Not at all: for this machine itself only.
+    None,
+}
+
+impl SmtpTls {
+    /// The port where nobody names one.
+    #[must_use]
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Starttls => 587,
+            Self::Implicit => 465,
+            Self::None => 25,
+        }
+    }
 }
 
 /// Section `notify.heartbeat`.

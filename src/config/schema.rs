@@ -75,6 +75,7 @@ fn value(key: &Key) -> Value {
         Kind::TextList => json!({"type": "array", "items": {"type": "string"}}),
     };
     match key.preset {
+        Preset::WithSection(example) if key.kind == Kind::TextList => value["examples"] = json!([[example]]),
         Preset::Required(example) | Preset::WithSection(example) => value["examples"] = json!([example]),
         Preset::Text(text) => value["default"] = json!(text),
         Preset::Integer(number) => value["default"] = json!(number),

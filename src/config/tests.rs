@@ -195,12 +195,15 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
 /// What else has to be set where the key is.
 fn section_of(key: &Key) -> Vec<(String, String)> {
     let others = KEYS.iter().filter(|other| other.section() == key.section() && other.path != key.path);
-    others
-        .filter_map(|other| match other.preset {
-            Preset::WithSection(example) => Some((other.variable(), example.to_owned())),
-            _ => None,
-        })
-        .collect()
+    let value = |other: &Key| match (other.path, key.path, other.preset) {
+        // What the last of its choices needs, and the other half of a login.
+        ("notify.smtp.host", ..) => Some("localhost"),
+        ("notify.smtp.username", "notify.smtp.password", _) => Some("user"),
+        ("notify.smtp.password", "notify.smtp.username", _) => Some("password"),
+        (_, _, Preset::WithSection(example)) => Some(example),
+        _ => None,
+    };
+    others.filter_map(|other| Some((other.variable(), value(other)?.to_owned()))).collect()
 }
 
 #[test]
@@ -212,6 +215,7 @@ fn every_key_can_be_set_by_its_variable() {
             (Kind::Integer { min, .. }, _) => min.to_string(),
             (Kind::Bool, _) => "false".to_owned(),
             (Kind::TextList, _) if key.name() == "on" => "failed, recovered".to_owned(),
+            (Kind::TextList, Preset::WithSection(example)) => example.to_owned(),
             (Kind::TextList, _) => "one.example,*.two.example".to_owned(),
             (Kind::Path, _) => "Cargo.toml".to_owned(),
             (Kind::Secret, Preset::Text("")) if key.path == "state.url" => {
@@ -305,6 +309,47 @@ fn a_notifier_that_is_set_in_part_is_refused(#[case] text: &str, #[case] said: &
     );
     assert!(problems.contains(said) && !problems.contains(CANARY), "{problems}");
     assert_eq!(problems.matches("error:").count(), 1, "{problems}");
+}
+
+const MAIL: &str =
+    "[notify.smtp]\nhost = \"mail.example\"\nfrom = \"psasync <a@b.example>\"\nto = [\"c@d.example\"]";
+
+#[rstest]
+#[case::preset("", 587)]
+#[case::implicit("tls = \"implicit\"", 465)]
+#[case::own("port = 2525", 2525)]
+fn a_mail_servers_port_follows_its_encryption(#[case] text: &str, #[case] port: u16) {
+    let smtp = config(&format!("{MINIMAL}\n{MAIL}\n{text}\n"), Vec::new()).notify.smtp.unwrap();
+    assert_eq!((smtp.host.as_str(), smtp.port), ("mail.example", port));
+    assert_eq!((smtp.from.to_string().as_str(), smtp.to.len()), ("psasync <a@b.example>", 1));
+    assert!(smtp.login.is_none());
+}
+
+#[rstest]
+#[case::in_the_clear("tls = \"none\"", "loopback hosts only")]
+#[case::user_alone(
+    "username = \"psasync\"",
+    "`notify.smtp.username`: is set, and `notify.smtp.password` is not"
+)]
+#[case::password_alone(
+    "password = \"canary-in-a-secret\"",
+    "`notify.smtp.password`: is set, and `notify.smtp.username` is not"
+)]
+fn a_mail_server_that_cannot_be_used_so_is_refused(#[case] text: &str, #[case] said: &str) {
+    let problems = problems(&format!("{MINIMAL}\n{MAIL}\n{text}\n"), Vec::new());
+    assert!(problems.contains(said) && !problems.contains(CANARY), "{problems}");
+    assert_eq!(problems.matches("error:").count(), 1, "{problems}");
+}
+
+#[test]
+fn a_mail_section_in_part_names_everything_that_is_missing() {
+    let problems =
+        problems(&format!("{MINIMAL}\n[notify.smtp]\nhost = \"https://mail.example\"\n"), Vec::new());
+    for said in
+        ["expected the host of a mail server", "`notify.smtp.from` is missing", "`notify.smtp.to` is missing"]
+    {
+        assert!(problems.contains(said), "{problems}");
+    }
 }
 
 #[test]

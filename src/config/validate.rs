@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use url::Url;
+use lettre::message::Mailbox;
+use url::{Host, Url};
 
-use super::model::{Event, Touch};
+use super::model::{Event, SmtpTls, Touch};
 use super::nearest::nearest;
 use super::problem::{Fault, shown};
 use crate::connectwise::Codebase;
@@ -77,6 +78,37 @@ pub(super) fn push_url(text: &str) -> Result<(), Fault> {
         return Err(Fault::new(EXPECTED).hint("remove what begins with `?` or `#`"));
     }
     Ok(())
+}
+
+/// The name or address of a mail server.
+pub(super) fn mail_host(text: &str) -> Result<String, Fault> {
+    Host::parse(text).map(|_| text.to_owned()).map_err(|_| {
+        Fault::new(format!("expected the host of a mail server, found {}", shown(text)))
+            .hint("write the host alone; `notify.smtp.port` has its port")
+    })
+}
+
+/// Whether what is sent there does not leave this machine.
+pub(super) fn is_local_mail_host(host: &str) -> bool {
+    Url::parse(&format!("http://{host}")).is_ok_and(|url| is_secure(&url))
+}
+
+/// `user@host`, or `Name <user@host>`.
+pub(super) fn mailbox(text: &str) -> Result<Mailbox, Fault> {
+    text.parse().map_err(|_| {
+        Fault::new(format!("expected an address like `name@example.com`, found {}", shown(text)))
+            .hint("a name in front of it is written as `Name <name@example.com>`")
+    })
+}
+
+/// Key `notify.smtp.tls`.
+pub(super) fn smtp_tls(name: &str) -> Option<SmtpTls> {
+    match name {
+        "starttls" => Some(SmtpTls::Starttls),
+        "implicit" => Some(SmtpTls::Implicit),
+        "none" => Some(SmtpTls::None),
+        _ => None,
+    }
 }
 
 /// What can stand in a header.

@@ -1,4 +1,4 @@
-//! One message to one receiver over HTTP, and why it did not arrive.
+//! One message to one receiver, and why it did not arrive.
 
 use std::time::Duration;
 
@@ -31,6 +31,22 @@ pub enum DeliveryError {
         /// Anything but 2xx.
         status: StatusCode,
     },
+    /// The mail server did not take it.
+    #[error("the mail server `{host}` answered {code}")]
+    MailRefused {
+        /// Its host.
+        host: String,
+        /// 4xx or 5xx.
+        code: u16,
+    },
+    /// No mail server was reached, or none that could be talked to.
+    #[error("no mail went to `{host}`: {detail}")]
+    Mail {
+        /// Its host.
+        host: String,
+        /// What happened, without the server's words.
+        detail: String,
+    },
     /// It took longer than anybody waits.
     #[error("not delivered within {} s", TIME_MAX.as_secs())]
     TooSlow,
@@ -59,6 +75,16 @@ impl DeliveryError {
                     "the receiver does not take such messages: check that the address is one for this kind of notifier"
                 }
             },
+            Self::MailRefused { code: 530 | 534 | 535 | 538, .. } => {
+                "check `notify.smtp.username` and `notify.smtp.password`"
+            }
+            Self::MailRefused { code: 500.., .. } => {
+                "check `notify.smtp.from` and `notify.smtp.to`; the mail server's log says why it refuses them"
+            }
+            Self::MailRefused { .. } => "try again later; the mail server's log says why it refuses for now",
+            Self::Mail { .. } => {
+                "check `notify.smtp.host`, `notify.smtp.port` and `notify.smtp.tls`, firewalls in between, and for a private authority `http.ca_file`"
+            }
             Self::Exchange(_) | Self::TooSlow => "try again later, and check firewalls in between",
         }
     }
@@ -70,17 +96,27 @@ impl DeliveryError {
             Self::Refused { status, .. } => {
                 *status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
             }
+            Self::MailRefused { code, .. } => *code < 500,
+            Self::Mail { .. } => true,
             Self::TooSlow => false,
         }
     }
 }
 
-/// Sends a message until it is delivered, twice at most.
+/// Sends a message over HTTP until it is delivered, twice at most.
 pub(super) async fn send<E: Exchange>(exchange: &E, request: &Request<Bytes>) -> Result<(), DeliveryError> {
+    repeated(|| attempt(exchange, request)).await
+}
+
+/// Tries until it is delivered, twice at most, and only where that may help.
+pub(super) async fn repeated<F>(attempt: impl Fn() -> F) -> Result<(), DeliveryError>
+where
+    F: Future<Output = Result<(), DeliveryError>>,
+{
     let mut attempts_left = ATTEMPTS_MAX;
     loop {
         attempts_left -= 1;
-        match attempt(exchange, request).await {
+        match attempt().await {
             Err(error) if attempts_left > 0 && error.is_transient() => sleep(PAUSE).await,
             ended => return ended,
         }

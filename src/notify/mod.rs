@@ -11,11 +11,12 @@
 
 mod delivery;
 mod heartbeat;
+mod mail;
 mod slack;
 mod teams;
 mod webhook;
 
-use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use tracing::{debug, warn};
 pub use delivery::DeliveryError;
 
 use self::heartbeat::Ping;
+use self::mail::Mailer;
 use crate::config::{self, Event, Heartbeat, Hook, Webhook};
 use crate::http::Exchange;
 use crate::render::text;
@@ -54,6 +56,7 @@ enum Channel {
     Webhook(Webhook),
     Slack(Hook),
     Teams(Hook),
+    Smtp(Box<Mailer>),
 }
 
 impl Channel {
@@ -63,6 +66,7 @@ impl Channel {
             Self::Webhook(_) => "webhook",
             Self::Slack(_) => "slack",
             Self::Teams(_) => "teams",
+            Self::Smtp(_) => "smtp",
         }
     }
 
@@ -71,6 +75,7 @@ impl Channel {
         match self {
             Self::Webhook(webhook) => &webhook.on,
             Self::Slack(hook) | Self::Teams(hook) => &hook.on,
+            Self::Smtp(mailer) => &mailer.settings.on,
         }
     }
 }
@@ -80,9 +85,22 @@ type Delivered = (&'static str, Result<(), DeliveryError>);
 
 impl<E: Exchange> Notifiers<E> {
     /// Those that the settings name. Nothing is sent.
-    pub fn new(exchange: Arc<E>, settings: &config::Notify, tenant: String) -> Self {
-        let config::Notify { webhook, slack, teams, heartbeat } = settings.clone();
-        let channels = [webhook.map(Channel::Webhook), slack.map(Channel::Slack), teams.map(Channel::Teams)];
+    ///
+    /// `ca_file` has root certificates in PEM that the mail server's is trusted by, beside the system's.
+    pub fn new(
+        exchange: Arc<E>,
+        settings: &config::Notify,
+        ca_file: Option<PathBuf>,
+        tenant: String,
+    ) -> Self {
+        let config::Notify { webhook, slack, teams, smtp, heartbeat } = settings.clone();
+        let mailer = |settings| Channel::Smtp(Box::new(Mailer { settings, ca_file }));
+        let channels = [
+            webhook.map(Channel::Webhook),
+            slack.map(Channel::Slack),
+            teams.map(Channel::Teams),
+            smtp.map(mailer),
+        ];
         Self { tenant, exchange, channels: channels.into_iter().flatten().collect(), heartbeat }
     }
 
@@ -142,6 +160,7 @@ impl<E: Exchange> Notifiers<E> {
                 Channel::Webhook(webhook) => webhook::request(webhook, notice),
                 Channel::Slack(hook) => slack::request(hook, &text::notice(notice)),
                 Channel::Teams(hook) => teams::request(hook, &text::notice(notice)),
+                Channel::Smtp(mailer) => return mailer.send(&text::notice(notice)).await,
             };
             delivery::send(&*self.exchange, &request?).await
         };

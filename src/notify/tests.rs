@@ -20,7 +20,7 @@ fn webhook(on: &[Event]) -> Notify {
 }
 
 fn notifiers(script: &Arc<Script>, settings: &Notify) -> Notifiers<Script> {
-    Notifiers::new(Arc::clone(script), settings, "cw.example/acme".to_owned())
+    Notifiers::new(Arc::clone(script), settings, None, "cw.example/acme".to_owned())
 }
 
 fn notice(event: Event) -> RunNotice {

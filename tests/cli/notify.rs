@@ -290,3 +290,28 @@ fn everybody_is_told_of_a_run_and_one_who_fails_keeps_nobody_from_it() {
     assert!(stderr.contains("slack") && stderr.contains("the notice is not delivered"), "{stderr}");
     assert!(!stderr.contains("CANARY"), "{stderr}");
 }
+
+#[test]
+fn a_mail_server_that_is_not_there_is_named_and_no_password_is_shown() {
+    let services = Simulated::start(&["--fleet", "1:1"]);
+    let mut command = services.command(&["notify", "test", "-vv"]);
+    for (key, value) in [
+        ("HOST", "127.0.0.1"),
+        ("PORT", "9"),
+        ("TLS", "none"),
+        ("USERNAME", "CANARY-user"),
+        ("PASSWORD", "CANARY-password"),
+        ("FROM", "psasync <psasync@msp.example>"),
+        ("TO", "operations@msp.example"),
+    ] {
+        command.env(format!("PSASYNC_NOTIFY__SMTP__{key}"), value);
+    }
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert!(
+        said.starts_with("fail  smtp: no mail went to `127.0.0.1`: connection refused\n      hint: "),
+        "{said}"
+    );
+    assert!(!said.contains("CANARY"), "{said}");
+}
