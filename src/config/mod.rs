@@ -31,7 +31,8 @@ pub use draft::{Draft, Origin, Written, with_settings};
 pub use files::keep_owner;
 pub use model::{
     Config, ConnectWise, ConnectWiseLimits, Event, Guards, Heartbeat, History, Hook, Http, Metrics, Notify,
-    Record, Schedule, Serve, Smtp, SmtpLogin, SmtpTls, State, StatePath, Touch, Umbrella, UmbrellaLimits, Webhook,
+    Record, Schedule, Serve, Smtp, SmtpLogin, SmtpTls, State, StatePath, Touch, Umbrella, UmbrellaLimits,
+    Webhook,
 };
 pub(crate) use problem::shown;
 pub use problem::{Place, Position, Problem, Problems};

@@ -2,14 +2,14 @@
 //!
 //! # What never gets into a notice
 //! * Answers, names of organizations, and what lists contain.
-//! * What is wrong with a configuration or a mapping, which may repeat both: only how much is.
+//! * What is wrong with a configuration or a mapping, which may repeat names of customers.
 
 use chrono::{DateTime, Utc};
 
 use super::ended::{EndedRun, Trouble};
 use super::exit::Exit;
 use super::report::Report;
-use crate::config::{Event, Problems};
+use crate::config::Event;
 use crate::domain::finding::{Reason, Severity};
 use crate::domain::ids::{PsaId, RunId};
 use crate::domain::work::Work;
@@ -100,11 +100,13 @@ impl RunNotice {
     }
 
     /// What is told of a nightly run that could not begin, because the configuration or the mapping is not valid.
+    ///
+    /// What is wrong with them may repeat names of customers, and is not told.
     #[must_use]
-    pub fn of_problems(tenant: String, scheduled: DateTime<Utc>, problems: &Problems) -> Self {
-        let count = problems.iter().count();
+    pub fn not_begun(tenant: String, scheduled: DateTime<Utc>) -> Self {
         let trouble = Trouble {
-            message: format!("the configuration or the mapping is not valid ({count} in all)"),
+            message: "the run could not begin: the configuration or the mapping is not valid any more"
+                .to_owned(),
             hint: "`psasync config check` lists what is wrong, and where".to_owned(),
         };
         Self {

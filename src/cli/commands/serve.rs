@@ -8,10 +8,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::sync::night;
+use super::watched::not_begun;
 use crate::cli::args::{Format, ScopeArgs};
 use crate::cli::context::{Context, environment};
 use crate::cli::failure::Failure;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::domain::text::system_words;
 use crate::run::{Exit, serve};
 use crate::web::{Listener, Site, router};
@@ -33,7 +35,7 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<Exit, Failure> {
     let over = CancellationToken::new();
     let pages = tokio::spawn(listener.serve(router(site), over.clone()));
     // The pages stay up until the last write was finished.
-    nights(context).await;
+    nights(context, config).await;
     over.cancel();
     pages.await.map_err(|error| Failure::failed(format!("the pages failed: {error}"), ""))?;
     Ok(context.signals.exit().unwrap_or(Exit::Done))
@@ -53,13 +55,15 @@ async fn listen(address: SocketAddr) -> Result<Listener, Failure> {
     Ok(listener)
 }
 
-async fn nights(context: &Context) {
+/// `config` is what is valid when the process starts.
+async fn nights(context: &Context, config: Config) {
+    let mut valid = config;
     serve(
         || Clock::system().now(),
         &context.signals.stop,
         async |scheduled| {
             // Read anew every night: an operator who changes the mapping does not think of restarting.
-            match run_once(context, scheduled).await {
+            match run_once(context, scheduled, &mut valid).await {
                 Ok(Exit::Done) => info!(%scheduled, exit_code = 0, "the run is over"),
                 Ok(Exit::Degraded) => {
                     warn!(%scheduled, exit_code = 3, "the run is over, and a person is needed")
@@ -77,8 +81,16 @@ async fn nights(context: &Context) {
     .await;
 }
 
-async fn run_once(context: &Context, scheduled: DateTime<Utc>) -> Result<Exit, Failure> {
-    let ready = context.ready()?;
+/// `valid` is the last valid configuration: it says who is told where the next one is not.
+async fn run_once(context: &Context, scheduled: DateTime<Utc>, valid: &mut Config) -> Result<Exit, Failure> {
+    let ready = match context.ready() {
+        Ok(ready) => ready,
+        Err(failure) => {
+            not_begun(valid, scheduled).await;
+            return Err(failure);
+        }
+    };
+    valid.clone_from(&ready.config);
     let job = ready.job(&ScopeArgs::default(), scheduled)?;
     night(&ready, &job, Format::Text).await
 }

@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 
 use super::measured;
 use crate::cli::context::{Ready, notifiers};
+use crate::config::Config;
 use crate::domain::ids::RunId;
 use crate::domain::work::Work;
 use crate::http::Wire;
@@ -83,4 +84,51 @@ impl<'a> Watched<'a> {
 /// Whether the run is one that somebody waits for every night.
 fn is_nightly(job: &Job) -> bool {
     job.work == Work::Night && !matches!(job.scope, Scope::Companies(_))
+}
+
+/// Tells those whom the last valid configuration names that a nightly run could not begin, for the next one is not valid.
+pub(super) async fn not_begun(valid: &Config, scheduled: DateTime<Utc>) {
+    if let Ok(Some(notifiers)) = notifiers(valid) {
+        let notice = RunNotice::not_begun(tenant_name(valid), scheduled);
+        tokio::join!(notifiers.tell(notice), notifiers.ended(Exit::Config));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::path::Path;
+
+    use super::*;
+    use crate::config;
+
+    #[tokio::test]
+    async fn a_night_without_a_valid_configuration_is_told_to_those_of_the_last_valid_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let receiver = std::thread::spawn(move || {
+            let mut told = [(); 2].map(|()| {
+                let (mut stream, mut request) = (listener.accept().unwrap().0, String::new());
+                while !request.starts_with("GET ") && !request.contains("\"exit_code\": 78\n}") {
+                    let mut buffer = [0; 4096];
+                    let read = stream.read(&mut buffer).unwrap();
+                    request += &String::from_utf8_lossy(&buffer[..read]);
+                }
+                stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").unwrap();
+                request
+            });
+            told.sort();
+            told
+        });
+        let settings = [("WEBHOOK", "hook"), ("HEARTBEAT", "beat")].map(|(section, path)| {
+            (format!("PSASYNC_NOTIFY__{section}__URL"), format!("http://{address}/{path}"))
+        });
+        let loaded = config::load(Path::new("fixtures/configurations/good/minimal.toml"), settings);
+        let valid = loaded.map(|loaded| loaded.config).unwrap_or_else(|problems| panic!("{problems}"));
+        not_begun(&valid, "2026-12-01T00:00:00Z".parse().unwrap()).await;
+        let [ping, notice] = receiver.join().unwrap();
+        assert!(ping.starts_with("GET /beat/78 "), "{ping}");
+        assert!(notice.starts_with("POST /hook ") && notice.contains("\"event\": \"failed\""), "{notice}");
+    }
 }
