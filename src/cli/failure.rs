@@ -1,43 +1,84 @@
 //! Why a command ends without a result, as a person reads it.
 
 use owo_colors::OwoColorize as _;
+use tracing::error;
 
 use super::printer;
 use crate::config::Problems;
+use crate::domain::ids::RunId;
 use crate::run::{Exit, RunError};
+use crate::telemetry::is_json;
 
-/// A message, a hint, and the exit code.
+/// Messages with their hints, and the exit code.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) exit: Exit,
-    text: String,
+    run: Option<RunId>,
+    statements: Vec<Statement>,
+}
+
+/// What is wrong, and what to do about it; the latter may be empty.
+#[derive(Debug)]
+struct Statement {
+    message: String,
+    hint: String,
 }
 
 impl Failure {
     pub(super) fn new(exit: Exit, message: impl AsRef<str>, hint: impl AsRef<str>) -> Self {
-        Self { exit, text: statement(message.as_ref(), hint.as_ref()) }
+        Self { exit, run: None, statements: vec![Statement::new(message, hint)] }
     }
 
     /// Several errors with one hint.
     pub(super) fn several(exit: Exit, messages: &[String], hint: impl AsRef<str>) -> Self {
         let (last, others) = messages.split_last().map_or(("", &[][..]), |(last, others)| (last, others));
-        let mut statements: Vec<_> = others.iter().map(|message| statement(message, "")).collect();
-        statements.push(statement(last, hint.as_ref()));
-        Self { exit, text: statements.join("\n") }
+        let mut statements: Vec<_> = others.iter().map(|message| Statement::new(message, "")).collect();
+        statements.push(Statement::new(last, hint));
+        Self { exit, run: None, statements }
+    }
+
+    /// The same of a run, for the log.
+    pub(super) fn of_run(self, run: RunId) -> Self {
+        Self { run: Some(run), ..self }
     }
 
     pub(super) fn failed(message: impl AsRef<str>, hint: impl AsRef<str>) -> Self {
         Self::new(Exit::Failed, message, hint)
     }
 
+    /// Says it on stderr: in a log line each where log lines are JSON, so that whoever reads them meets nothing else.
     pub(super) fn print(&self) {
-        printer::note(&self.text);
+        if !is_json() {
+            return printer::note(&self.text());
+        }
+        for Statement { message, hint } in &self.statements {
+            let hint = (!hint.is_empty()).then_some(hint.as_str());
+            let run = self.run.map(tracing::field::display);
+            error!(run, hint, exit_code = self.exit.code(), "{message}");
+        }
+    }
+
+    fn text(&self) -> String {
+        self.statements.iter().map(Statement::text).collect::<Vec<_>>().join("\n")
     }
 
     /// As it looks without colours.
     #[cfg(test)]
     pub(super) fn plain(&self) -> String {
-        anstream::adapter::strip_str(&self.text).to_string()
+        anstream::adapter::strip_str(&self.text()).to_string()
+    }
+}
+
+impl Statement {
+    fn new(message: impl AsRef<str>, hint: impl AsRef<str>) -> Self {
+        Self { message: message.as_ref().to_owned(), hint: hint.as_ref().to_owned() }
+    }
+
+    /// In colours, which the printer takes away where they do not belong. No line is broken: how wide a terminal is, is its own matter, and
+    /// paths and commands stay whole for those who copy them.
+    fn text(&self) -> String {
+        let error = format!("{} {}", "error:".red().bold(), self.message);
+        if self.hint.is_empty() { error } else { format!("{error}\n  {} {}", "hint:".cyan(), self.hint) }
     }
 }
 
@@ -50,18 +91,9 @@ impl From<RunError> for Failure {
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
         let statements = problems.iter().map(|problem| {
-            statement(
-                &format!("{}: {}", problem.place, problem.message),
-                problem.hint.as_deref().unwrap_or_default(),
-            )
+            let message = format!("{}: {}", problem.place, problem.message);
+            Statement::new(message, problem.hint.as_deref().unwrap_or_default())
         });
-        Self { exit: Exit::Config, text: statements.collect::<Vec<_>>().join("\n") }
+        Self { exit: Exit::Config, run: None, statements: statements.collect() }
     }
-}
-
-/// One error and what to do about it, in colours, which the printer takes away where they do not belong. No line is broken: how wide a
-/// terminal is, is its own matter, and paths and commands stay whole for those who copy them.
-fn statement(message: &str, hint: &str) -> String {
-    let error = format!("{} {message}", "error:".red().bold());
-    if hint.is_empty() { error } else { format!("{error}\n  {} {hint}", "hint:".cyan()) }
 }

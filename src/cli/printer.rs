@@ -2,8 +2,11 @@
 
 use std::io::{self, Write as _};
 
+use tracing::warn;
+
 use super::failure::Failure;
 use crate::domain::text::system_words;
+use crate::telemetry::is_json;
 
 /// Prints a result.
 ///
@@ -25,6 +28,11 @@ pub(super) fn result(text: &str) -> Result<(), Failure> {
 /// Prints to stderr. Where that is impossible, there is nobody to tell.
 pub(super) fn note(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Says what happens meanwhile on stderr: in a log line where log lines are JSON.
+pub(super) fn tell(text: &str) {
+    if is_json() { warn!("{text}") } else { note(text) }
 }
 
 /// Prints to stderr what a person is to answer, on the same line.

@@ -26,9 +26,9 @@ impl Signals {
             let first = source.next().await;
             listener.received.store(first.code(), Relaxed);
             listener.stop.cancel();
-            printer::note("stopping: what is in flight is finished first; a second signal stops at once");
+            printer::tell("stopping: what is in flight is finished first; a second signal stops at once");
             let second = source.next().await;
-            printer::note(
+            printer::tell(
                 "stopped at once: what was in flight may have arrived, which the next run finds out; the lease lapses within a minute",
             );
             std::process::exit(second.code().into());

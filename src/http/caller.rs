@@ -200,7 +200,8 @@ async fn cancelled(stop: Option<&CancellationToken>) {
     }
 }
 
-fn millis(span: std::time::Duration) -> u64 {
+/// Whole milliseconds, for logs.
+pub fn millis(span: std::time::Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -28,7 +28,7 @@ pub(crate) mod script;
 pub mod secrets;
 pub mod wire;
 
-pub use caller::{Call, Caller};
+pub use caller::{Call, Caller, millis};
 pub use counters::{Counters, Traffic};
 pub use decode::{Complaint, DecodeError};
 pub use exchange::{Exchange, ExchangeError, Sent, TlsProblem};

@@ -11,11 +11,11 @@ use futures_util::stream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{Instrument as _, warn};
 
 use super::error::RunError;
 use super::exit::Exit;
-use super::recorded::{Summary, begin_run, note_end};
+use super::recorded::{Summary, begin_run, note_end, run_span};
 use super::report::{Calls, degraded};
 use super::surroundings::{Surroundings, keeps_something, state, state_reader};
 use super::survey::mapped;
@@ -170,7 +170,7 @@ pub async fn fill_history<E: Exchange>(
         state.keep_mapping(job.scheduled, mapped).await?;
         visits.all().await
     };
-    let done = lease.kept(work).await;
+    let done = lease.kept(work).instrument(run_span(id, "backfill")).await;
     let done = lease.lapse().map_or(done, |lapse| Err(lapse.into()));
     let summary = Summary { measures: None, ..Summary::of(&done, Filled::summary) };
     let noted = note_end(surroundings, &state, summary, &visits.calls()).await;

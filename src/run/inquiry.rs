@@ -46,14 +46,20 @@ pub(super) struct UmbrellaAnswer {
     pub(super) calls: Vec<Call>,
 }
 
+/// What was learnt about a line.
+pub(super) struct Learnt {
+    pub(super) informed: Informed,
+    /// What was counted at its organization, as far as nobody doubts it.
+    pub(super) counts: Option<(OrgId, PsaId, MonthCounts)>,
+    /// How many reports its organization was asked for; `None` where it was left alone.
+    pub(super) requests: Option<usize>,
+}
+
 impl<E: Exchange> Inquiry<'_, E> {
-    /// What is to be known about a line, and what was counted at its organization as far as nobody doubts it.
-    pub(super) async fn inform(
-        &self,
-        line: ResolvedLine,
-    ) -> Result<(Informed, Option<(OrgId, PsaId, MonthCounts)>), RunError> {
+    /// What is to be known about a line.
+    pub(super) async fn inform(&self, line: ResolvedLine) -> Result<Learnt, RunError> {
         let Some(target) = &line.target else {
-            return Ok((Informed::left_alone(line), None));
+            return Ok(Learnt { informed: Informed::left_alone(line), counts: None, requests: None });
         };
         let answer = self.ask(&line.line, target).await?;
         if let (Some(SecondSource::DoesNot { .. }), Some(window)) =
@@ -66,7 +72,8 @@ impl<E: Exchange> Inquiry<'_, E> {
             let counts = counts(metrics, &answer.second_sources);
             (line.line.external_id, line.line.psa_id.clone(), counts)
         });
-        Ok((self.informed(line, answer), counts))
+        let requests = Some(answer.calls.len());
+        Ok(Learnt { informed: self.informed(line, answer), counts, requests })
     }
 
     /// Asks Umbrella about the line's organization.

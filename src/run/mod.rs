@@ -59,6 +59,7 @@ pub use measures::{
 pub use notice::{Delivery, Notice, RunNotice, TroubledCompany};
 pub use prepare::Job;
 pub use probe::{PlannedProbe, Probed, plan_probe, probe_write};
+pub use recorded::run_span;
 pub use report::{Calls, Planned, Report, bucket};
 pub use saved::{ApplyOrder, apply_saved, saved_plan};
 pub use serve::serve;

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures_util::stream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use tracing::warn;
+use tokio::time::Instant;
+use tracing::{info, warn};
 
 use super::error::RunError;
-use super::inquiry::Inquiry;
+use super::inquiry::{Inquiry, Learnt};
 use super::invocation::Invocation;
-use super::recorded::{Recorded, Title};
+use super::recorded::{Reading, Recorded, Title};
 use super::roll::Roll;
 use super::surroundings::Surroundings;
 use super::survey::Survey;
@@ -19,12 +20,12 @@ use crate::connectwise::{Reader, TypeState};
 use crate::domain::ids::{OrgId, PsaId};
 use crate::domain::waiver::Waivers;
 use crate::domain::work::Work;
-use crate::http::Exchange;
+use crate::http::{Exchange, millis};
 use crate::plan::{FleetWide, Informed, Plan, Policy, plan};
 use crate::progress::Phase;
 use crate::resolve::{ResolvedLine, Scope};
 use crate::store::{MonthCounts, StateError, StateReader};
-use crate::umbrella::Umbrella;
+use crate::umbrella::{MonthCache, Umbrella};
 
 /// What a run was asked to do.
 #[derive(Clone, Debug)]
@@ -129,10 +130,15 @@ impl<E: Exchange> Preparation<'_, E> {
     }
 
     async fn prepare_unless_stopped(&self) -> Result<Prepared, RunError> {
+        let began = Instant::now();
         let mut survey = self.survey().await?;
+        let organizations = survey.organizations.customers.items.len();
+        info!(organizations, lines = survey.lines.len(), ms = millis(began.elapsed()), "lists read");
         let (lines, fleet_wide) = (std::mem::take(&mut survey.lines), std::mem::take(&mut survey.fleet_wide));
         let (lines, counts) = self.inform(lines, &survey, &self.inquiry(&survey).await?).await?;
         let plan = self.plan(&survey, lines, fleet_wide);
+        let records = plan.forecast().record_writes;
+        info!(setup_changes = plan.setup.len(), records, findings = plan.findings.len(), "planned");
         let Survey { type_state, roll, .. } = survey;
         Ok(Prepared { plan, type_state, roll, counts })
     }
@@ -170,9 +176,25 @@ impl<E: Exchange> Preparation<'_, E> {
                 "the report on all organizations is not available: each organization is asked by itself"
             );
         }
-        let informed = self.each_line(lines, async |line| inquiry.inform(line).await).await?;
+        let began = Instant::now();
+        let informed = self.each_line(lines, async |line| self.inform_line(line, inquiry).await).await?;
+        let MonthCache { known, asked } = self.umbrella.month_cache();
+        info!(known, asked, ms = millis(began.elapsed()), "organizations read");
         let (lines, counts): (Vec<_>, Vec<_>) = informed.into_iter().unzip();
         Ok((lines, counts.into_iter().flatten().collect()))
+    }
+
+    async fn inform_line(
+        &self,
+        line: ResolvedLine,
+        inquiry: &Inquiry<'_, E>,
+    ) -> Result<(Informed, Option<(OrgId, PsaId, MonthCounts)>), RunError> {
+        let (organization, began) = (line.line.external_id, Instant::now());
+        let Learnt { informed, counts, requests } = inquiry.inform(line).await?;
+        if let (Some(recorded), Some(requests)) = (self.memory.recorded(), requests) {
+            recorded.note_reading(organization, Reading { requests, ms: millis(began.elapsed()) });
+        }
+        Ok((informed, counts))
     }
 
     /// Does `ask` for every line, some at a time, and tells whoever watches. The order of lines stays.

@@ -1,8 +1,11 @@
 //! A run that may write: it has the lease, and is in the history.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{Instrument as _, Span, error_span, info, warn};
 
 use super::error::RunError;
 use super::invocation::Invocation;
@@ -12,10 +15,10 @@ use super::services::Services;
 use super::surroundings::{Surroundings, state};
 use crate::apply::Applied;
 use crate::connectwise::TypeState;
-use crate::domain::ids::RunId;
+use crate::domain::ids::{OrgId, RunId};
 use crate::domain::shard::Shard;
 use crate::domain::waiver::Waivers;
-use crate::http::{Exchange, Traffic};
+use crate::http::{Exchange, Traffic, millis};
 use crate::permit::WritePermit;
 use crate::plan::guard::{ApprovedPlan, approve};
 use crate::plan::saved::Objection;
@@ -28,9 +31,20 @@ use crate::store::{
 pub(super) struct Recorded<'a> {
     surroundings: &'a Surroundings<'a>,
     lease: Lease,
+    command: &'static str,
     shard: Option<Shard>,
     started_at: DateTime<Utc>,
     until: Instant,
+    readings: Mutex<BTreeMap<OrgId, Reading>>,
+}
+
+/// What reading an organization took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    /// Reports that were asked for.
+    pub(super) requests: usize,
+    /// Milliseconds, waiting for limits included.
+    pub(super) ms: u64,
 }
 
 /// What the history says of a run before anything is known about it.
@@ -133,7 +147,7 @@ impl<'a> Recorded<'a> {
         let run = NewRun { id, command, about, scope, scheduled, started_at };
         let lease = begin_run(lease, &run).await?;
         state.speed_up().await;
-        Ok(Self { surroundings, lease, shard, started_at, until })
+        Ok(Self { surroundings, lease, command, shard, started_at, until, readings: Mutex::default() })
     }
 
     pub(super) fn run(&self) -> RunId {
@@ -160,6 +174,29 @@ impl<'a> Recorded<'a> {
     /// Permits the writes of `plan`, until the run's time is over.
     pub(super) fn permit<'p>(&'p self, plan: &'p ApprovedPlan) -> WritePermit<'p> {
         WritePermit::new(plan, &self.lease, self.until)
+    }
+
+    /// Notes what reading an organization took, for the log.
+    pub(super) fn note_reading(&self, organization: OrgId, reading: Reading) {
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner).insert(organization, reading);
+    }
+
+    /// One line a company.
+    fn log_lines(&self, report: &Report) {
+        let readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        for (plan, outcome) in report.lines() {
+            let reading = readings.get(&plan.line.external_id);
+            info!(
+                company = %plan.line.psa_id,
+                organization = %plan.line.external_id,
+                bucket = bucket(plan, outcome).name(),
+                record = outcome.record.map(|record| record.0),
+                changes = plan.fields.len(),
+                requests = reading.map(|reading| reading.requests),
+                reading_ms = reading.map(|reading| reading.ms),
+                "company"
+            );
+        }
     }
 
     /// Carries a plan out, unless a guard refuses it.
@@ -199,9 +236,17 @@ impl<'a> Recorded<'a> {
         self.state().note_approvals(self.run(), waivers).await?;
         let new_records = &approved.plan().new_records;
         let applier = self.surroundings.applier(services, type_state, new_records, self.journal());
+        let began = Instant::now();
         let applied = applier.apply(&approved, &self.permit(&approved)).await;
+        let written = applied.lines.iter().filter(|line| line.written.is_some()).count();
+        info!(
+            written,
+            setup_changes = applied.setup_changes,
+            ms = millis(began.elapsed()),
+            "records written"
+        );
         let report = report(approved.into_plan(), Vec::new(), applied);
-        log_lines(&report);
+        self.log_lines(&report);
         if report.stopped.is_none()
             && let Err(error) = self.state().use_up_approvals(waivers, self.shard).await
         {
@@ -219,15 +264,19 @@ impl<'a> Recorded<'a> {
         summary: impl FnOnce(&T) -> Summary,
         calls: impl FnOnce() -> Calls,
     ) -> Result<T, RunError> {
-        let done = self.lease.kept(work(&self)).await;
-        let summary = Summary::of(&done, summary);
-        let state = self.state().clone();
-        let noted = note_end(self.surroundings, &state, summary, &calls()).await;
-        if let Err(error) = noted.and(self.lease.release().await) {
-            warn!(%error, "the end of the run is not in the history");
-        }
-        state.settle_down().await;
-        done
+        let span = run_span(self.run(), self.command);
+        let carried_out = async {
+            let done = self.lease.kept(work(&self)).await;
+            let summary = Summary::of(&done, summary);
+            let state = self.state().clone();
+            let noted = note_end(self.surroundings, &state, summary, &calls()).await;
+            if let Err(error) = noted.and(self.lease.release().await) {
+                warn!(%error, "the end of the run is not in the history");
+            }
+            state.settle_down().await;
+            done
+        };
+        carried_out.instrument(span).await
     }
 }
 
@@ -240,16 +289,8 @@ fn call_counts(calls: &Calls) -> CallCounts {
     CallCounts { umbrella: count(&calls.umbrella), connectwise: count(&calls.connectwise) }
 }
 
-/// One line a company.
-fn log_lines(report: &Report) {
-    for (plan, outcome) in report.lines() {
-        info!(
-            company = %plan.line.psa_id,
-            organization = %plan.line.external_id,
-            bucket = bucket(plan, outcome).name(),
-            record = outcome.record.map(|record| record.0),
-            changes = plan.fields.len(),
-            "company"
-        );
-    }
+/// What the lines of a run's log stand in, unless its caller has opened it already. Of the highest level, so that it is never left out.
+pub fn run_span(run: RunId, command: &'static str) -> Span {
+    let current = Span::current();
+    if current.is_none() { error_span!("run", id = %run, command) } else { current }
 }

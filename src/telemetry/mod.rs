@@ -3,4 +3,4 @@
 mod logs;
 pub mod metrics;
 
-pub use self::logs::{LogFormat, init};
+pub use self::logs::{LogFormat, init, is_json};

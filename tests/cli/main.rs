@@ -7,6 +7,7 @@ mod echo;
 mod generated;
 mod history;
 mod init;
+mod logs;
 mod map;
 mod messages;
 mod metrics;

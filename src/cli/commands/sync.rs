@@ -1,5 +1,7 @@
 //! `psasync sync`.
 
+use tracing::Instrument as _;
+
 use super::plan::{self, Showing};
 use super::watched::Watched;
 use crate::apply::ApplyError;
@@ -9,7 +11,10 @@ use crate::cli::failure::Failure;
 use crate::cli::printer;
 use crate::domain::work::Work;
 use crate::render::{json, text};
-use crate::run::{Exit, Invocation, Job, OUT_OF_TIME, Report, WRITES_DENIED, WRITES_DENIED_HINT, sync};
+use crate::run::{
+    Exit, Invocation, Job, OUT_OF_TIME, Report, Surroundings, WRITES_DENIED, WRITES_DENIED_HINT, run_span,
+    sync,
+};
 
 pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Exit, Failure> {
     let ready = context.ready()?.measured_in(&args.metrics);
@@ -24,7 +29,11 @@ pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Ex
 
 /// Runs once and prints what it came to.
 pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Exit, Failure> {
-    show(ready, carry_out(ready, job).await?, format)
+    let surroundings = ready.surroundings();
+    let run = surroundings.run;
+    let shown = async { show(ready, watched(ready, &surroundings, job).await?, format) };
+    let shown = shown.instrument(run_span(run, job.work.command())).await;
+    shown.map_err(|failure| failure.of_run(run))
 }
 
 /// Prints what a run came to, and says how the command ends.
@@ -81,9 +90,12 @@ fn stopped(ready: &Ready, report: &Report, exit: Exit, error: &ApplyError) -> Fa
 
 /// Runs once, and tells those who are to know.
 pub(super) async fn carry_out(ready: &Ready, job: &Job) -> Result<Report, Failure> {
-    let surroundings = ready.surroundings();
+    watched(ready, &ready.surroundings(), job).await
+}
+
+async fn watched(ready: &Ready, surroundings: &Surroundings<'_>, job: &Job) -> Result<Report, Failure> {
     let watched = Watched::begin(ready, job, surroundings.run).await;
-    let done = sync(&ready.services, &surroundings, job).await;
+    let done = sync(&ready.services, surroundings, job).await;
     let exit = match &done {
         Ok(report) => exit(ready, report),
         Err(error) => ready.exit(error.exit(), error.was_stopped()),

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tokio::task::JoinHandle;
-use tracing::{debug, warn};
+use tracing::{Instrument as _, info, warn};
 
 use super::measured;
 use crate::cli::context::{Ready, notifiers};
 use crate::config::Config;
+use crate::domain::finding::Bucket;
 use crate::domain::ids::RunId;
 use crate::domain::work::Work;
 use crate::http::Wire;
@@ -42,7 +43,8 @@ impl<'a> Watched<'a> {
         });
         let notifiers = notifiers.map(Arc::new);
         let ping = notifiers.clone().filter(|_| is_nightly(job));
-        let ping = ping.map(|notifiers| tokio::spawn(async move { notifiers.begun().await }));
+        let ping =
+            ping.map(|notifiers| tokio::spawn(async move { notifiers.begun().await }.in_current_span()));
         Self { ready, job, run, started_at: ready.clock.now(), before, notifiers, ping }
     }
 
@@ -63,7 +65,7 @@ impl<'a> Watched<'a> {
             before,
         };
         measured::tell(ready, &ended).await;
-        debug!(run = %ended.run, exit_code = exit.code(), recovered = ended.is_recovery(), "the run is over");
+        log(&ended);
         let Some(notifiers) = notifiers else { return };
         let told = async {
             if let Some(notice) = RunNotice::of(&ended) {
@@ -79,6 +81,29 @@ impl<'a> Watched<'a> {
         };
         tokio::join!(told, pinged);
     }
+}
+
+/// How the run ended, in one line with its counts.
+fn log(ended: &EndedRun<'_>) {
+    let counts = ended.done.map(Report::counts).unwrap_or_default();
+    let lines = |bucket| counts.get(&bucket).copied().unwrap_or_default();
+    info!(
+        exit_code = ended.exit.code(),
+        seconds = (ended.finished_at - ended.started_at).num_seconds(),
+        unchanged = lines(Bucket::Unchanged),
+        updated = lines(Bucket::Updated),
+        created = lines(Bucket::Created),
+        held = lines(Bucket::Held),
+        partial = lines(Bucket::Partial),
+        skipped = lines(Bucket::Skipped),
+        failed = lines(Bucket::Failed),
+        paused = lines(Bucket::Paused),
+        umbrella_requests = ended.calls.umbrella.requests(),
+        umbrella_waited_s = ended.calls.umbrella.waited.as_secs(),
+        connectwise_requests = ended.calls.connectwise.requests(),
+        connectwise_waited_s = ended.calls.connectwise.waited.as_secs(),
+        "the run is over"
+    );
 }
 
 /// Whether the run is one that somebody waits for every night.
