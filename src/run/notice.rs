@@ -4,6 +4,8 @@
 //! * Answers, names of organizations, and what lists contain.
 //! * What is wrong with a configuration or a mapping, which may repeat names of customers.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::ended::{EndedRun, Trouble};
@@ -140,16 +142,27 @@ fn event(ended: &EndedRun<'_>) -> Option<Event> {
     }
 }
 
+/// A company that is mapped twice is there once, with the reasons of all its lines.
 fn troubled(report: &Report) -> Vec<TroubledCompany> {
-    let companies = report.lines().map(|(plan, outcome)| {
+    let mut companies: Vec<TroubledCompany> = Vec::new();
+    let mut places = BTreeMap::new();
+    for (plan, outcome) in report.lines() {
         let findings = plan.findings.iter().chain(&outcome.findings);
-        let failures = findings.filter(|finding| finding.severity == Severity::Failure);
-        let mut reasons: Vec<_> = failures.map(|finding| finding.reason).collect();
+        let mut failures = findings.filter(|finding| finding.severity == Severity::Failure).peekable();
+        if failures.peek().is_none() {
+            continue;
+        }
+        let psa_id = &plan.line.psa_id;
+        let place = *places.entry(psa_id.key()).or_insert_with(|| {
+            companies.push(TroubledCompany { psa_id: psa_id.clone(), reasons: Vec::new() });
+            companies.len() - 1
+        });
+        let reasons = &mut companies[place].reasons;
+        reasons.extend(failures.map(|finding| finding.reason));
         reasons.sort_unstable();
         reasons.dedup();
-        TroubledCompany { psa_id: plan.line.psa_id.clone(), reasons }
-    });
-    companies.filter(|company| !company.reasons.is_empty()).collect()
+    }
+    companies
 }
 
 /// What became of a notice at one notifier.

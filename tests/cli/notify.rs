@@ -105,6 +105,9 @@ fn a_degraded_run_is_told_with_its_companies_and_what_was_before() {
     assert_eq!(notice["before"], Value::Null);
     let companies = notice["companies"].as_array().unwrap();
     assert!(companies.iter().any(|company| company["reasons"][0]["reason"] == "company-not-found"));
+    let named: Vec<_> = companies.iter().map(|company| company["psa_id"].as_str().unwrap()).collect();
+    let twice = named.iter().find(|psa_id| named.iter().filter(|other| other == psa_id).count() > 1);
+    assert_eq!(twice, None, "a company that is mapped twice needs a person once");
     let run_id = notice["run_id"].as_str().unwrap();
     let history = services.json(&["history"], 0);
     assert_eq!(history["runs"][0]["run_id"], run_id);
