@@ -104,12 +104,6 @@ impl<E: Exchange> Notifiers<E> {
         Self { tenant, exchange, channels: channels.into_iter().flatten().collect(), heartbeat }
     }
 
-    /// The login company at its host.
-    #[must_use]
-    pub fn tenant(&self) -> &str {
-        &self.tenant
-    }
-
     /// Tells everybody who wants to hear of such a run.
     pub async fn tell(&self, notice: RunNotice) {
         let event = notice.event;
