@@ -31,6 +31,15 @@ async fn the_status_page_tells_a_person_what_to_do_and_can_change_nothing() {
         assert_fits(&page, screen, name);
         assert!(page.text.contains("ALDERBROOK") && page.text.contains(PSA_ID), "{}", page.text);
     }
+    nights.denied();
+    let page = chromium.open(&format!("{serving}/"), WIDE);
+    keep("status-denied.png", &page.picture);
+    assert_harmless(&page, "denied");
+    for part in
+        ["A service refused the credentials in the last night", "Umbrella refused the API key", "EASTWICKJ"]
+    {
+        assert!(page.text.contains(part), "`{part}` is not on the page:\n{}", page.text);
+    }
     // Nothing of the profile, no look for updates: only what the page names.
     let page = chromium.open(&format!("{serving}/"), WIDE);
     assert!(page.requested.iter().all(|address| address.starts_with(&serving)), "{:?}", page.requested);

@@ -123,6 +123,12 @@ impl Nights {
         self.psasync("sync").status().unwrap().code()
     }
 
+    /// A night with a key that Umbrella refuses.
+    pub(crate) fn denied(&self) {
+        let refused = self.psasync("sync").env("PSASYNC_UMBRELLA__API_SECRET", "wrong").status().unwrap();
+        assert_eq!(refused.code(), Some(77));
+    }
+
     /// As if some records were right for the last time days ago.
     async fn age(&self) {
         sqlx::any::install_default_drivers();

@@ -36,7 +36,7 @@ struct StatusPage<'a> {
     companies_in_need: usize,
     unmapped_count: String,
     line_count: String,
-    running: Option<RunRow<'a>>,
+    running: Vec<RunRow<'a>>,
     waiting: Vec<String>,
     unseen: usize,
     unseen_lines: String,
@@ -121,6 +121,10 @@ struct Share {
 pub fn status(status: &Status) -> Result<String, askama::Error> {
     let moment = |at| Moment::of(at, status.now);
     let history = status.history.as_ref();
+    let runs = |is_told: &dyn Fn(&PastRun) -> bool| {
+        let told = status.runs().filter(|run| is_told(run));
+        told.map(|run| run_row(run, status.now)).collect()
+    };
     let is_unmapped = |finding: &&KeptFinding| finding.code == Reason::Unmapped.code();
     let unmapped: Vec<_> = status.general.iter().filter(is_unmapped).collect();
     let general = |severity| {
@@ -148,10 +152,7 @@ pub fn status(status: &Status) -> Result<String, askama::Error> {
         companies_in_need: status.companies_in_need(),
         line_count: number_of(status.lines.len(), "mapping line"),
         unmapped_count: number_of(unmapped.len(), "organization"),
-        running: status
-            .runs()
-            .find(|run| run.outcome == PastRun::RUNNING)
-            .map(|run| run_row(run, status.now)),
+        running: runs(&|run| run.outcome == PastRun::RUNNING),
         waiting: history.into_iter().flat_map(|history| &history.waiting).map(ToString::to_string).collect(),
         unseen: status.unseen,
         unseen_lines: number_of(status.unseen, "line"),
@@ -162,7 +163,7 @@ pub fn status(status: &Status) -> Result<String, askama::Error> {
         ages: ages(status, &records),
         record_count: records.len(),
         oldest: records.iter().take(OLDEST_MAX).map(|line| record_row(line, status)).collect(),
-        runs: status.runs().map(|run| run_row(run, status.now)).collect(),
+        runs: runs(&|_| true),
     };
     page.unmapped.iter_mut().for_each(|group| group.of_what = "Organization");
     page.render()
@@ -178,7 +179,7 @@ pub fn records(status: &Status) -> Result<String, askama::Error> {
         tenant: &status.tenant,
         version: crate::VERSION,
         now: Moment::of(status.now, status.now),
-        title: number_of(rows.len(), "record"),
+        title: number_of(rows.len(), "mapping line"),
         rows,
     }
     .render()
