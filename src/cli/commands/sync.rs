@@ -89,6 +89,7 @@ fn stopped(ready: &Ready, report: &Report, exit: Exit, error: &ApplyError) -> Fa
 }
 
 /// Runs once, and tells those who are to know.
+#[cfg(feature = "demo")]
 pub(super) async fn carry_out(ready: &Ready, job: &Job) -> Result<Report, Failure> {
     watched(ready, &ready.surroundings(), job).await
 }
