@@ -4,6 +4,8 @@ mod args;
 mod commands;
 mod consent;
 mod context;
+#[cfg(feature = "otel")]
+mod export;
 mod failure;
 mod files;
 mod job;
@@ -26,7 +28,8 @@ use self::failure::Failure;
 use self::progress::Bars;
 use self::signals::Signals;
 use crate::run::Exit;
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::{self, LogFormat, SpanLayer};
 
 /// Runs the command that the process was started with.
 pub async fn run() -> Exit {
@@ -34,23 +37,31 @@ pub async fn run() -> Exit {
         Ok(cli) => cli,
         Err(error) => return usage::end(&error),
     };
-    match execute(cli).await {
+    let metrics = Arc::default();
+    #[cfg(feature = "otel")]
+    let (export, spans) = export::start(&metrics);
+    #[cfg(not(feature = "otel"))]
+    let spans = None;
+    let exit = match execute(cli, metrics, spans).await {
         Ok(exit) => exit,
         Err(failure) => {
             failure.print();
             failure.exit
         }
-    }
+    };
+    #[cfg(feature = "otel")]
+    export::finish(export).await;
+    exit
 }
 
-async fn execute(cli: Cli) -> Result<Exit, Failure> {
+async fn execute(cli: Cli, metrics: Arc<Metrics>, spans: Option<SpanLayer>) -> Result<Exit, Failure> {
     let Cli { globals, command } = cli;
     colour_choice(globals.color).write_global();
     let bars = Bars::new(!globals.no_progress);
-    log(&globals, &command, &bars)?;
+    log(&globals, &command, &bars, spans)?;
     let signals = Signals::listen()
         .map_err(|error| Failure::failed(format!("signals cannot be handled: {error}"), ""))?;
-    let context = Context { config_path: globals.config, bars, signals, metrics: Arc::default() };
+    let context = Context { config_path: globals.config, bars, signals, metrics };
     match command {
         #[cfg(feature = "demo")]
         Command::Demo(args) => commands::demo::run(&context, args).await,
@@ -87,7 +98,7 @@ fn colour_choice(colour: Colour) -> anstream::ColorChoice {
     }
 }
 
-fn log(globals: &Globals, command: &Command, bars: &Bars) -> Result<(), Failure> {
+fn log(globals: &Globals, command: &Command, bars: &Bars, spans: Option<SpanLayer>) -> Result<(), Failure> {
     let quiet = if matches!(command, Command::Serve) { LevelFilter::INFO } else { LevelFilter::WARN };
     let level = match globals.verbose {
         0 => quiet,
@@ -103,6 +114,6 @@ fn log(globals: &Globals, command: &Command, bars: &Bars) -> Result<(), Failure>
         Colour::Never => false,
         Colour::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
-    telemetry::init(format, level, colour, bars.clone())
+    telemetry::init(format, level, colour, bars.clone(), spans)
         .map_err(|error| Failure::failed(format!("logging cannot be started: {error}"), ""))
 }

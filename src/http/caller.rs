@@ -9,7 +9,7 @@ use http::Request;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, trace, warn};
+use tracing::{Instrument as _, debug, debug_span, trace, warn};
 
 use super::counters::Counters;
 use super::exchange::Exchange;
@@ -176,13 +176,15 @@ impl<E: Exchange> Caller<E> {
     async fn attempt(&self, request: &Request<Bytes>) -> Attempt {
         let started = Instant::now();
         trace!(service = self.service, method = %request.method(), path = request.uri().path(), "sending");
-        let attempt = self.exchange.exchange(request.clone()).await;
+        let path = request.uri().path();
+        let span = debug_span!("request", service = self.service, method = %request.method(), path);
+        let attempt = self.exchange.exchange(request.clone()).instrument(span).await;
         let status = attempt.as_ref().ok().map(http::Response::status);
         self.counters.count_request(status);
         debug!(
             service = self.service,
             method = %request.method(),
-            path = request.uri().path(),
+            path,
             status = status.map(|status| status.as_u16()),
             error = attempt.as_ref().err().map(tracing::field::display),
             ms = millis(started.elapsed()),

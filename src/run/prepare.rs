@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::stream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, info_span, warn};
 
 use super::error::RunError;
 use super::inquiry::{Inquiry, Learnt};
@@ -131,7 +131,7 @@ impl<E: Exchange> Preparation<'_, E> {
 
     async fn prepare_unless_stopped(&self) -> Result<Prepared, RunError> {
         let began = Instant::now();
-        let mut survey = self.survey().await?;
+        let mut survey = self.survey().instrument(info_span!("lists")).await?;
         let organizations = survey.organizations.customers.items.len();
         info!(organizations, lines = survey.lines.len(), ms = millis(began.elapsed()), "lists read");
         let (lines, fleet_wide) = (std::mem::take(&mut survey.lines), std::mem::take(&mut survey.fleet_wide));
@@ -177,7 +177,12 @@ impl<E: Exchange> Preparation<'_, E> {
             );
         }
         let began = Instant::now();
-        let informed = self.each_line(lines, async |line| self.inform_line(line, inquiry).await).await?;
+        let inform = async |line: ResolvedLine| {
+            let organization = line.line.external_id;
+            let span = info_span!("organization", %organization, company = %line.line.psa_id);
+            self.inform_line(line, inquiry).instrument(span).await
+        };
+        let informed = self.each_line(lines, inform).instrument(info_span!("organizations")).await?;
         let MonthCache { known, asked } = self.umbrella.month_cache();
         info!(known, asked, ms = millis(began.elapsed()), "organizations read");
         let (lines, counts): (Vec<_>, Vec<_>) = informed.into_iter().unzip();

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
-use tracing::{Instrument as _, Span, error_span, info, warn};
+use tracing::{Instrument as _, Span, error_span, info, info_span, warn};
 
 use super::error::RunError;
 use super::invocation::Invocation;
@@ -237,7 +237,8 @@ impl<'a> Recorded<'a> {
         let new_records = &approved.plan().new_records;
         let applier = self.surroundings.applier(services, type_state, new_records, self.journal());
         let began = Instant::now();
-        let applied = applier.apply(&approved, &self.permit(&approved)).await;
+        let permit = self.permit(&approved);
+        let applied = applier.apply(&approved, &permit).instrument(info_span!("records")).await;
         let written = applied.lines.iter().filter(|line| line.written.is_some()).count();
         info!(
             written,

@@ -16,6 +16,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFi
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{Layer, Registry};
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,20 +29,33 @@ pub enum LogFormat {
 
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
-/// Starts logging to `writer`. Only psasync's own messages are logged: a library's could repeat a header.
+/// Takes the spans of runs, and sends them where somebody looks at them.
+pub type SpanLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Starts logging to `writer`, and gives spans and messages to `spans`. Only psasync's own are told: a library's could repeat a header.
 ///
 /// # Errors
 /// Where logging was started before.
-pub fn init<W>(format: LogFormat, level: LevelFilter, colour: bool, writer: W) -> Result<(), TryInitError>
+pub fn init<W>(
+    format: LogFormat,
+    level: LevelFilter,
+    colour: bool,
+    writer: W,
+    spans: Option<SpanLayer>,
+) -> Result<(), TryInitError>
 where
     W: for<'w> MakeWriter<'w, Writer: Write> + Send + Sync + 'static,
 {
-    let ours = Targets::new().with_target("psasync", level);
-    let registry = tracing_subscriber::registry().with(ours);
+    let ours = |level| Targets::new().with_target("psasync", level);
+    let spans = spans.map(|spans| spans.with_filter(ours(LevelFilter::DEBUG)));
+    let registry = tracing_subscriber::registry().with(spans);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
     match format {
-        LogFormat::Text => registry.with(layer.with_ansi(colour)).try_init(),
-        LogFormat::Json => registry.with(layer.fmt_fields(JsonFields::new()).event_format(Flat)).try_init(),
+        LogFormat::Text => registry.with(layer.with_ansi(colour).with_filter(ours(level))).try_init(),
+        LogFormat::Json => {
+            let layer = layer.fmt_fields(JsonFields::new()).event_format(Flat);
+            registry.with(layer.with_filter(ours(level))).try_init()
+        }
     }?;
     FORMAT.get_or_init(|| format);
     Ok(())

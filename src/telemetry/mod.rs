@@ -2,5 +2,9 @@
 
 mod logs;
 pub mod metrics;
+#[cfg(feature = "otel")]
+mod otel;
 
-pub use self::logs::{LogFormat, init, is_json};
+pub use self::logs::{LogFormat, SpanLayer, init, is_json};
+#[cfg(feature = "otel")]
+pub use self::otel::{OpenTelemetry, OpenTelemetryError};

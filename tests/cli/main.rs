@@ -12,6 +12,8 @@ mod map;
 mod messages;
 mod metrics;
 mod notify;
+#[cfg(feature = "otel")]
+mod otel;
 mod saved;
 mod secrets;
 mod serve;
