@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::args::{CONFIG_PRESET, MetricsArgs, ScopeArgs};
 use super::failure::Failure;
+use super::job;
 use super::progress::{Bars, Watch};
 use super::signals::Signals;
 use crate::clock::Clock;
@@ -28,8 +29,13 @@ use crate::run::{Exit, Invocation, Job, RunError, SavedFile, Services, Surroundi
 use crate::telemetry::metrics::Metrics;
 
 /// What the process was started with.
+#[derive(Clone)]
 pub(super) struct Context {
     pub(super) config_path: PathBuf,
+    /// Its name, where it is one of several.
+    pub(super) tenant: Option<String>,
+    /// Whether the variables of a Kubernetes Job chose this configuration among several.
+    pub(super) is_chosen_by_job: bool,
     pub(super) bars: Bars,
     pub(super) signals: Signals,
     pub(super) metrics: Arc<Metrics>,
@@ -40,6 +46,8 @@ pub(super) struct Ready {
     pub(super) config: Config,
     pub(super) mapping: Mapping,
     pub(super) clock: Clock,
+    /// Its name, where it is one of several tenants.
+    pub(super) tenant: Option<String>,
     config_path: PathBuf,
     pub(super) services: Services<Wire>,
     pub(super) metrics: Arc<Metrics>,
@@ -57,6 +65,13 @@ impl Context {
     #[cfg(feature = "demo")]
     pub(super) fn ready_from(&self, config_path: &Path) -> Result<Ready, Failure> {
         self.ready_with(config_path, std::iter::empty())
+    }
+
+    /// The scope that the command line names; where it names no part of the mapping, the shard that a Job gives this process.
+    pub(super) fn placed(&self, scope: &ScopeArgs) -> Result<ScopeArgs, Failure> {
+        let is_said = scope.shard.is_some() || !scope.company.is_empty();
+        let shard = if is_said || self.is_chosen_by_job { scope.shard } else { job::place()? };
+        Ok(ScopeArgs { shard, ..scope.clone() })
     }
 
     /// How psasync is called, with the configuration that was named.
@@ -112,6 +127,7 @@ impl Context {
             config,
             mapping,
             clock,
+            tenant: self.tenant.clone(),
             config_path: config_path.to_owned(),
             services,
             metrics: Arc::clone(&self.metrics),

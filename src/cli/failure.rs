@@ -63,7 +63,6 @@ impl Failure {
     }
 
     /// As it looks without colours.
-    #[cfg(test)]
     pub(super) fn plain(&self) -> String {
         anstream::adapter::strip_str(&self.text()).to_string()
     }

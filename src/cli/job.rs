@@ -2,7 +2,6 @@
 
 use std::env;
 
-use super::args::ScopeArgs;
 use super::failure::Failure;
 use crate::config::shown;
 use crate::domain::shard::Shard;
@@ -34,15 +33,6 @@ fn parsed(index: &str, count: &str) -> Result<Shard, Failure> {
             format!("set {COUNT} to the Job's `completions`, or unset both"),
         )
     })
-}
-
-impl ScopeArgs {
-    /// The same, over the shard that the Job gives this process where the command line names neither shard nor company.
-    pub(super) fn in_its_place(&self) -> Result<Self, Failure> {
-        let is_said = self.shard.is_some() || !self.company.is_empty();
-        let shard = if is_said { self.shard } else { place()? };
-        Ok(Self { shard, ..self.clone() })
-    }
 }
 
 #[cfg(test)]

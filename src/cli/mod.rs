@@ -13,7 +13,9 @@ mod manual;
 mod printer;
 mod progress;
 mod signals;
+mod tenants;
 mod terminal;
+mod told;
 mod usage;
 
 use std::io::IsTerminal as _;
@@ -27,6 +29,7 @@ use self::context::Context;
 use self::failure::Failure;
 use self::progress::Bars;
 use self::signals::Signals;
+use self::tenants::{Choice, Tenant};
 use crate::run::Exit;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{self, LogFormat, SpanLayer};
@@ -61,7 +64,31 @@ async fn execute(cli: Cli, metrics: Arc<Metrics>, spans: Option<SpanLayer>) -> R
     log(&globals, &command, &bars, spans)?;
     let signals = Signals::listen()
         .map_err(|error| Failure::failed(format!("signals cannot be handled: {error}"), ""))?;
-    let context = Context { config_path: globals.config, bars, signals, metrics };
+    let choice = if command.reads_configuration() {
+        tenants::choose(&globals)?
+    } else {
+        Choice::One { config_path: globals.config, tenant: None, is_by_job: false }
+    };
+    match choice {
+        Choice::One { config_path, tenant, is_by_job: is_chosen_by_job } => {
+            run_one(Context { config_path, tenant, is_chosen_by_job, bars, signals, metrics }, command).await
+        }
+        Choice::All(tenants) => {
+            let context = |Tenant { name, config_path }: &Tenant| Context {
+                config_path: config_path.clone(),
+                tenant: Some(name.clone()),
+                is_chosen_by_job: false,
+                bars: bars.clone(),
+                signals: signals.clone(),
+                metrics: Arc::clone(&metrics),
+            };
+            let contexts: Vec<_> = tenants.iter().map(context).collect();
+            commands::several::run(&tenants, &contexts, &command).await
+        }
+    }
+}
+
+async fn run_one(context: Context, command: Command) -> Result<Exit, Failure> {
     match command {
         #[cfg(feature = "demo")]
         Command::Demo(args) => commands::demo::run(&context, args).await,
@@ -71,12 +98,12 @@ async fn execute(cli: Cli, metrics: Arc<Metrics>, spans: Option<SpanLayer>) -> R
         Command::Doctor(args) => commands::doctor::run(&context, args).await,
         Command::ProbeWrite(args) => commands::probe::run(&context, &args).await,
         Command::Bootstrap(args) => commands::bootstrap::run(&context, args).await,
-        Command::Plan(args) => commands::plan::run(&context, &args).await,
+        Command::Plan(args) => commands::plan::run(&context, &args).await?.print(),
         Command::Apply(args) => commands::apply::run(&context, &args).await,
-        Command::Sync(args) => commands::sync::run(&context, &args).await,
+        Command::Sync(args) => commands::sync::run(&context, &args).await?.print(),
         Command::Explain(args) => commands::explain::run(&context, args).await,
         Command::Shadow(args) => commands::shadow::run(&context, &args).await,
-        Command::Backfill(args) => commands::backfill::run(&context, &args).await,
+        Command::Backfill(args) => commands::backfill::run(&context, &args).await?.print(),
         Command::Approve(args) => commands::approve::run(&context, &args).await,
         Command::History(args) => commands::history::run(&context, &args).await,
         Command::Map(command) => commands::map::run(&context, &command).await,

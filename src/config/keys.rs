@@ -123,7 +123,7 @@ pub const VARIABLE_PREFIX: &str = "PSASYNC_";
 pub const VARIABLE_SEPARATOR: &str = "__";
 
 /// The environment variable that overrides the key at this path.
-pub(super) fn variable(path: &str) -> String {
+pub(crate) fn variable(path: &str) -> String {
     format!("{VARIABLE_PREFIX}{}", path.to_uppercase().replace('.', VARIABLE_SEPARATOR))
 }
 

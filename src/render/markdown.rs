@@ -26,6 +26,12 @@ pub enum Detail {
     Full,
 }
 
+/// The heading of one of several tenants.
+#[must_use]
+pub fn tenant(name: &str) -> String {
+    format!("# Tenant {}\n\n", code(name))
+}
+
 /// The plan, with what identifies it.
 #[must_use]
 pub fn plan(planned: &Planned, detail: Detail) -> String {

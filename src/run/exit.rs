@@ -45,6 +45,28 @@ impl Exit {
         Self::Terminated,
     ];
 
+    /// The one that says most, of several runs that ended at once: what stopped all of them, what a person has to correct, what failed, what was
+    /// refused, and then the rest. Nothing at all is done.
+    pub fn worst(exits: impl Iterator<Item = Self>) -> Self {
+        let rank = |exit: &Self| {
+            let order = [
+                Self::Interrupted,
+                Self::Terminated,
+                Self::Usage,
+                Self::Config,
+                Self::Denied,
+                Self::Failed,
+                Self::Leased,
+                Self::Refused,
+                Self::Degraded,
+                Self::Changes,
+                Self::Done,
+            ];
+            order.iter().position(|one| one == exit)
+        };
+        exits.min_by_key(rank).unwrap_or(Self::Done)
+    }
+
     /// The number that the process ends with.
     #[must_use]
     pub fn code(self) -> u8 {

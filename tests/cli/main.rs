@@ -19,6 +19,7 @@ mod secrets;
 mod serve;
 mod shards;
 mod simulated;
+mod tenants;
 
 use std::fs;
 use std::process::{Command, Stdio};

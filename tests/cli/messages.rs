@@ -137,7 +137,7 @@ fn no_command_takes_an_option_that_it_does_not_know() {
 #[case::out_in_no_folder("plan --out no/such/folder/plan.json", 1)]
 #[case::man_in_a_file("man --out companies.csv", 1)]
 #[case::no_file("plan --config nowhere.toml", 78)]
-#[case::a_folder("plan --config .", 78)]
+#[case::a_tenant_of_no_folder("plan --tenant alpha", 64)]
 #[case::no_toml("config check --config companies.csv", 78)]
 fn what_fails_says_where_and_what_to_do(#[case] line: &str, #[case] exit: i32) {
     let folder = folder("");

@@ -54,6 +54,34 @@ impl World {
     }
 }
 
+/// Organization ids of two tenants are at least so far apart.
+const TENANTS_APART: i64 = 1_000_000;
+
+impl World {
+    /// Returns the same world as that of the `number`th of several tenants: with keys, a login company and organization ids of its own. The
+    /// first is the world as it is.
+    pub fn as_tenant(mut self, number: u16) -> Self {
+        if number == 0 {
+            return self;
+        }
+        for key in [
+            &mut self.credentials.umbrella_key,
+            &mut self.credentials.connectwise_company,
+            &mut self.credentials.connectwise_public_key,
+        ] {
+            key.push_str(&format!("-{number}"));
+        }
+        let offset = i64::from(number) * TENANTS_APART;
+        for organization in &mut self.umbrella.organizations {
+            organization.id += offset;
+        }
+        for line in &mut self.mapping {
+            line.org_id += offset;
+        }
+        self
+    }
+}
+
 fn signed(position: usize) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }

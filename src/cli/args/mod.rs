@@ -53,7 +53,7 @@ pub(super) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Globals {
-    /// The configuration file
+    /// The configuration file, or a folder with one for each tenant
     #[arg(
         long,
         global = true,
@@ -63,6 +63,12 @@ pub(super) struct Globals {
         hide_env_values = true
     )]
     pub(super) config: PathBuf,
+    /// Of a folder of tenants the one whose file has this name, without `.toml`
+    ///
+    /// Without it, the variables JOB_COMPLETION_INDEX and JOB_COMPLETIONS of a Kubernetes Job choose one, by name. Otherwise `plan`, `sync`
+    /// and `backfill` are about all tenants, side by side.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) tenant: Option<String>,
     /// Log more: -v one line a company that `sync` looked at, -vv one line a request
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
@@ -182,6 +188,17 @@ pub(super) enum Command {
     /// Print the manual page, or write a page for each command into a folder
     #[command(hide = true)]
     Man(ManArgs),
+}
+
+impl Command {
+    /// Whether it is about a configuration, or about one of several tenants.
+    pub(super) fn reads_configuration(&self) -> bool {
+        #[cfg(feature = "demo")]
+        if matches!(self, Self::Demo(_) | Self::Simulate(_)) {
+            return false;
+        }
+        !matches!(self, Self::Config(ConfigCommand::Schema) | Self::Completions(_) | Self::Man(_))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]

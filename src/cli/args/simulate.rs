@@ -52,6 +52,9 @@ pub(in crate::cli) struct SimulateArgs {
     /// Rate limits of the simulated services
     #[arg(long, value_enum, default_value_t = SimulatedLimits::Off, value_name = "LIMITS")]
     pub(in crate::cli) limits: SimulatedLimits,
+    /// Be the N-th of several tenants, counted from 0: with keys, a login company and organizations of its own
+    #[arg(long, value_name = "N", default_value_t = 0, hide = true)]
+    pub(in crate::cli) number: u16,
     /// Keep `psasync.toml` and `companies.csv` in this folder; otherwise the mapping is temporary
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) dir: Option<PathBuf>,

@@ -31,7 +31,7 @@ pub(in crate::cli) async fn run(context: &Context, args: &ApplyArgs) -> Result<E
     };
     let digest = saved.digest();
     match apply_saved(&ready.services, &ready.surroundings(), saved, order).await {
-        Ok(report) => sync::show(&ready, report, args.format),
+        Ok(report) => sync::told(&ready, &report, args.format).print(),
         Err(RunError::PlanRefused(objections)) => {
             // The sentence on stderr names some of the records, the result all of them.
             printer::result(&match args.format {

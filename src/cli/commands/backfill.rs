@@ -7,16 +7,16 @@ use super::sync;
 use crate::cli::args::{BackfillArgs, Format};
 use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
-use crate::cli::printer;
+use crate::cli::told::Told;
 use crate::domain::window::{Window, WindowRefused};
 use crate::domain::work::Work;
 use crate::render::{json, text};
 use crate::run::{Exit, FillJob, Job, fill_history, plan_fill};
 
-pub(in crate::cli) async fn run(context: &Context, args: &BackfillArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) async fn run(context: &Context, args: &BackfillArgs) -> Result<Told, Failure> {
     let wanted = Wanted::of(args)?;
     let ready = context.ready()?.measured_in(&args.metrics);
-    let job = ready.job(&args.scope.in_its_place()?, ready.clock.now())?;
+    let job = ready.job(&context.placed(&args.scope)?, ready.clock.now())?;
     if args.history_only {
         let months = wanted.months(&ready, job.scheduled)?;
         return history(&ready, &FillJob { scheduled: job.scheduled, scope: job.scope, months }, args).await;
@@ -25,13 +25,13 @@ pub(in crate::cli) async fn run(context: &Context, args: &BackfillArgs) -> Resul
     let job = Job { work: Work::Backfill(window), ..job };
     if args.dry_run {
         let showing = Showing { out: args.out.as_deref(), ..Showing::of(args.format) };
-        return showing.show(&ready, &job).await;
+        return showing.told(&ready, &job).await;
     }
     sync::night(&ready, &job, args.format).await
 }
 
 /// Fills the state, and says what it came to.
-async fn history(ready: &Ready, job: &FillJob, args: &BackfillArgs) -> Result<Exit, Failure> {
+async fn history(ready: &Ready, job: &FillJob, args: &BackfillArgs) -> Result<Told, Failure> {
     let (umbrella, surroundings) = (&ready.services.umbrella, ready.surroundings());
     let done = if args.dry_run {
         plan_fill(umbrella, &surroundings, job).await
@@ -40,15 +40,18 @@ async fn history(ready: &Ready, job: &FillJob, args: &BackfillArgs) -> Result<Ex
     };
     let history = done.map_err(|error| ready.failure(error))?;
     let exit = ready.exit(history.exit(), history.was_stopped);
-    printer::result(&match args.format {
+    let result = match args.format {
         Format::Text => text::filled(&history),
         Format::Json => json::v1::filled(&history, exit),
-    })?;
-    if history.was_stopped {
-        let hint = "what was read is kept; the same command asks only for the rest";
-        Failure::new(exit, "the run was stopped", hint).print();
-    }
-    Ok(exit)
+    };
+    let complaint = history.was_stopped.then(|| {
+        Failure::new(
+            exit,
+            "the run was stopped",
+            "what was read is kept; the same command asks only for the rest",
+        )
+    });
+    Ok(Told { complaint, ..Told::of(result, exit) })
 }
 
 /// The windows that the command line names.

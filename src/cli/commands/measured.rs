@@ -19,7 +19,7 @@ const PUSH_MAX: Duration = Duration::from_secs(10);
 pub(super) async fn tell(ready: &Ready, ended: &EndedRun<'_>) {
     let Some(run) = LatestRun::of(ended) else { return };
     let is_complete = recall(ready).await;
-    ready.metrics.learn(None, [run]);
+    ready.metrics.learn(ready.tenant.as_deref(), [run]);
     write(ready, is_complete);
     push(ready, is_complete).await;
 }
@@ -29,7 +29,7 @@ async fn recall(ready: &Ready) -> bool {
     match latest_runs(&ready.config).await {
         Ok(runs) => {
             let knows_any = !runs.is_empty();
-            ready.metrics.learn(None, runs);
+            ready.metrics.learn(ready.tenant.as_deref(), runs);
             knows_any
         }
         Err(error) => {

@@ -20,6 +20,7 @@ pub(super) mod notify;
 pub(super) mod plan;
 pub(super) mod probe;
 pub(super) mod serve;
+pub(super) mod several;
 pub(super) mod shadow;
 #[cfg(feature = "demo")]
 pub(super) mod simulate;

@@ -5,27 +5,28 @@ use std::path::Path;
 use crate::cli::args::{Format, PlanArgs, PlanFormat};
 use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
-use crate::cli::{files, printer};
+use crate::cli::files;
+use crate::cli::told::Told;
 use crate::domain::work::Work;
 use crate::plan::guard::Refusal;
 use crate::render::markdown::{self, Detail};
 use crate::render::{json, text};
 use crate::run::{Exit, Invocation, Job, Planned, SavedFile, plan, saved_plan};
 
-pub(in crate::cli) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) async fn run(context: &Context, args: &PlanArgs) -> Result<Told, Failure> {
     if args.full && args.format != PlanFormat::Markdown {
         let message = "`--full`: only `--format markdown` leaves anything out";
         return Err(Failure::new(Exit::Usage, message, "leave it out, or add `--format markdown`"));
     }
     let ready = context.ready()?;
-    let job = ready.job(&args.scope.in_its_place()?, ready.clock.now())?;
+    let job = ready.job(&context.placed(&args.scope)?, ready.clock.now())?;
     let showing = Showing {
         format: args.format,
         detail: if args.full { Detail::Full } else { Detail::Counts },
         out: args.out.as_deref(),
         detailed_exit_code: args.detailed_exitcode,
     };
-    showing.show(&ready, &job).await
+    showing.told(&ready, &job).await
 }
 
 /// What happens to a plan that is not carried out.
@@ -42,8 +43,8 @@ impl Showing<'_> {
         Self { format: format.into(), detail: Detail::Counts, out: None, detailed_exit_code: false }
     }
 
-    /// Makes a plan, saves and prints it, and says how the command ends.
-    pub(super) async fn show(&self, ready: &Ready, job: &Job) -> Result<Exit, Failure> {
+    /// Makes a plan, saves and renders it, and says how the command ends.
+    pub(super) async fn told(&self, ready: &Ready, job: &Job) -> Result<Told, Failure> {
         if self.out.is_some() && job.scope.shard().is_some() {
             return Err(Failure::new(
                 Exit::Usage,
@@ -64,19 +65,18 @@ impl Showing<'_> {
             planned.invocation.saved_plan = Some(SavedFile { path, digest: None });
         }
         let exit = planned.exit(self.detailed_exit_code);
-        printer::result(&match self.format {
+        let result = match self.format {
             PlanFormat::Text => text::plan(&planned),
             PlanFormat::Json => json::v1::plan(&planned, exit),
             PlanFormat::Markdown => markdown::plan(&planned, self.detail),
-        })?;
-        if !planned.refusals.is_empty() {
-            refused(job.work, &planned.refusals, &planned.invocation).print();
-        }
-        if self.out.is_some() {
-            let command = planned.invocation.approving(job.work, &planned.refusals);
-            printer::note(&format!("saved; to carry out exactly this plan within 24 hours: {command}"));
-        }
-        Ok(exit)
+        };
+        let Planned { refusals, invocation, .. } = &planned;
+        let complaint = (!refusals.is_empty()).then(|| refused(job.work, refusals, invocation));
+        let note = self.out.map(|_| {
+            let command = invocation.approving(job.work, refusals);
+            format!("saved; to carry out exactly this plan within 24 hours: {command}")
+        });
+        Ok(Told { complaint, note, ..Told::of(result, exit) })
     }
 }
 

@@ -92,5 +92,5 @@ async fn run_once(context: &Context, scheduled: DateTime<Utc>, valid: &mut Confi
     };
     valid.clone_from(&ready.config);
     let job = ready.job(&ScopeArgs::default(), scheduled)?;
-    night(&ready, &job, Format::Text).await
+    night(&ready, &job, Format::Text).await?.print()
 }

@@ -11,7 +11,7 @@ use crate::run::{Exit, Inquiries, Job, shadow};
 
 pub(in crate::cli) async fn run(context: &Context, args: &ShadowArgs) -> Result<Exit, Failure> {
     let ready = context.ready()?;
-    let job = Job { work: Work::Shadow, ..ready.job(&args.scope.in_its_place()?, ready.clock.now())? };
+    let job = Job { work: Work::Shadow, ..ready.job(&context.placed(&args.scope)?, ready.clock.now())? };
     let inquiries = Inquiries { last_contact: args.last_contact, other_windows: args.other_windows };
     let services = &ready.services;
     let shadowed = shadow(&services.umbrella, &services.reader, &ready.surroundings(), &job, inquiries).await;

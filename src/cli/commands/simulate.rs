@@ -33,6 +33,7 @@ async fn serve(context: &Context, args: &SimulateArgs, folder: &Path) -> Result<
         Some((organizations, companies)) => World::fleet(organizations, companies),
         None => demo_world(args.companies),
     };
+    let world = world.as_tenant(args.number);
     let limits = match args.limits {
         SimulatedLimits::Published => Limits::Published,
         SimulatedLimits::Off => Limits::Off,

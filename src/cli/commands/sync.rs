@@ -8,7 +8,7 @@ use crate::apply::ApplyError;
 use crate::cli::args::{Format, SyncArgs};
 use crate::cli::context::{Context, Ready};
 use crate::cli::failure::Failure;
-use crate::cli::printer;
+use crate::cli::told::Told;
 use crate::domain::work::Work;
 use crate::render::{json, text};
 use crate::run::{
@@ -16,35 +16,34 @@ use crate::run::{
     sync,
 };
 
-pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) async fn run(context: &Context, args: &SyncArgs) -> Result<Told, Failure> {
     let ready = context.ready()?.measured_in(&args.metrics);
-    let job = ready.job(&args.scope.in_its_place()?, ready.clock.now())?;
+    let job = ready.job(&context.placed(&args.scope)?, ready.clock.now())?;
     let invocation = Invocation { refresh_month: args.refresh_month, ..job.invocation.clone() };
     let job = Job { refresh_month: args.refresh_month, invocation, ..job };
     if args.dry_run {
-        return Showing::of(args.format).show(&ready, &job).await;
+        return Showing::of(args.format).told(&ready, &job).await;
     }
     night(&ready, &job, args.format).await
 }
 
-/// Runs once and prints what it came to.
-pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Exit, Failure> {
+/// Runs once, and says what it came to.
+pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<Told, Failure> {
     let surroundings = ready.surroundings();
     let run = surroundings.run;
-    let shown = async { show(ready, watched(ready, &surroundings, job).await?, format) };
-    let shown = shown.instrument(run_span(run, job.work.command())).await;
-    shown.map_err(|failure| failure.of_run(run))
+    let told = async { Ok(told(ready, &watched(ready, &surroundings, job).await?, format)) };
+    let told = told.instrument(run_span(run, job.work.command())).await;
+    told.map_err(|failure: Failure| failure.of_run(run))
 }
 
-/// Prints what a run came to, and says how the command ends.
-pub(super) fn show(ready: &Ready, report: Report, format: Format) -> Result<Exit, Failure> {
-    let exit = exit(ready, &report);
-    printer::result(&match format {
-        Format::Text => text::sync(&report),
-        Format::Json => json::v1::sync(&report, exit),
-    })?;
-    complain(ready, &report, exit);
-    Ok(exit)
+/// What a run came to, and how the command ends.
+pub(super) fn told(ready: &Ready, report: &Report, format: Format) -> Told {
+    let exit = exit(ready, report);
+    let result = match format {
+        Format::Text => text::sync(report),
+        Format::Json => json::v1::sync(report, exit),
+    };
+    Told { complaint: complaint(ready, report, exit), ..Told::of(result, exit) }
 }
 
 /// How a command ends that carried out a plan.
@@ -53,15 +52,22 @@ pub(super) fn exit(ready: &Ready, report: &Report) -> Exit {
     ready.exit(report.exit(), was_stopped)
 }
 
-/// Says on stderr what kept a run from doing everything.
-pub(super) fn complain(ready: &Ready, report: &Report, exit: Exit) {
+/// What kept a run from doing everything.
+fn complaint(ready: &Ready, report: &Report, exit: Exit) -> Option<Failure> {
     let work = report.plan.work;
     if !report.refusals.is_empty() {
-        plan::refused(work, &report.refusals, &report.invocation).print();
+        Some(plan::refused(work, &report.refusals, &report.invocation))
     } else if let Some(error) = &report.stopped {
-        stopped(ready, report, exit, error).print();
-    } else if report.is_denied() {
-        Failure::new(exit, WRITES_DENIED, WRITES_DENIED_HINT).print();
+        Some(stopped(ready, report, exit, error))
+    } else {
+        report.is_denied().then(|| Failure::new(exit, WRITES_DENIED, WRITES_DENIED_HINT))
+    }
+}
+
+/// Says on stderr what kept a run from doing everything.
+pub(super) fn complain(ready: &Ready, report: &Report, exit: Exit) {
+    if let Some(complaint) = complaint(ready, report, exit) {
+        complaint.print();
     }
 }
 

@@ -73,6 +73,12 @@ pub fn plan(planned: &Planned) -> String {
     out
 }
 
+/// The heading of one of several tenants.
+#[must_use]
+pub fn tenant(name: &str) -> String {
+    format!("{}\n\n", format!("Tenant {name}").bold())
+}
+
 /// What a run came to.
 #[must_use]
 pub fn sync(report: &Report) -> String {

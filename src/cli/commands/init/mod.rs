@@ -82,7 +82,7 @@ async fn first_plan(context: &Context, ready: &Ready) -> Result<Exit, Failure> {
         printer::note(&format!("a plan of the first {PLANNED_MAX} of {mapped} companies"));
     }
     let job = ready.job(&scope, ready.clock.now())?;
-    let exit = Showing::of(Format::Text).show(ready, &job).await?;
+    let exit = Showing::of(Format::Text).told(ready, &job).await?.print()?;
     printer::note(&next(context, mapped));
     Ok(exit)
 }

@@ -11,6 +11,7 @@ mod objections;
 mod probe;
 mod shadow;
 mod status;
+mod tenants;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub use map::{map_import, map_recovery, map_status, map_suggestions};
 pub use map_move::{map_move, map_move_plan};
 pub use notice::{deliveries, notice};
 pub use probe::{probe_plan, probed};
+pub use tenants::{TenantReport, tenants};
 pub use undo::{undo, undo_plan};
 
 /// The version of this format.

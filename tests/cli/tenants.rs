@@ -1,0 +1,128 @@
+//! A folder with one configuration for each tenant.
+
+use std::fs;
+use std::process::Output;
+
+use rstest::rstest;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::simulated::{Simulated, psasync, text};
+
+/// Two tenants, `alpha` and `beta`, each with services of its own.
+struct Folder {
+    folder: TempDir,
+    _services: [Simulated; 2],
+}
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let services = [("alpha", "0"), ("beta", "1")].map(|(name, number)| {
+            let services = Simulated::start(&["--fleet", "3:3", "--number", number]);
+            fs::copy(services.config(), folder.path().join(format!("{name}.toml"))).unwrap();
+            services
+        });
+        Self { folder, _services: services }
+    }
+
+    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        let mut command = psasync();
+        command.args(arguments).arg("--config").arg(self.folder.path());
+        command.envs(variables.iter().copied()).output().unwrap()
+    }
+
+    /// Runs with `--format json` and demands the exit code.
+    fn json(&self, arguments: &[&str], variables: &[(&str, &str)], exit: i32) -> Value {
+        let output = self.run(&[arguments, &["--format", "json"]].concat(), variables);
+        assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn refused(&self, arguments: &[&str], variables: &[(&str, &str)], exit: i32) -> String {
+        let output = self.run(arguments, variables);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("error:") && stderr.contains("hint:"), "{stderr}");
+        stderr
+    }
+}
+
+#[test]
+fn without_a_choice_every_tenant_runs_and_each_has_its_heading() {
+    let folder = Folder::new();
+    let report = folder.json(&["sync"], &[], 0);
+    assert_eq!(
+        (&report["kind"], &report["format_version"], &report["exit_code"]),
+        (&"tenants".into(), &1.into(), &0.into())
+    );
+    for (tenant, name) in report["tenants"].as_array().unwrap().iter().zip(["alpha", "beta"]) {
+        assert_eq!((&tenant["tenant"], &tenant["exit_code"]), (&name.into(), &0.into()));
+        assert_eq!(tenant["report"]["counts"]["created"], 3);
+    }
+    let plan = folder.run(&["plan"], &[]);
+    let (stdout, headings) = (text(&plan.stdout), ["Tenant alpha", "Tenant beta"]);
+    let found: Vec<_> = stdout.lines().filter(|line| headings.contains(line)).collect();
+    assert_eq!(found, headings);
+    assert_eq!(stdout.matches("Nothing to do").count(), 2, "{stdout}");
+}
+
+#[test]
+fn one_tenant_is_chosen_by_name_or_by_the_job() {
+    let folder = Folder::new();
+    let by_name = folder.json(&["plan", "--tenant", "beta"], &[], 0);
+    assert_eq!(by_name["companies"][0]["organization_id"], 4_000_001);
+    let place = |index| [("JOB_COMPLETION_INDEX", index), ("JOB_COMPLETIONS", "2")];
+    let by_job = folder.json(&["plan"], &place("1"), 0);
+    assert_eq!(by_job["companies"].as_array().unwrap().len(), 3, "the place is no shard as well");
+    assert_eq!(by_job["companies"][0]["organization_id"], 4_000_001);
+    let shard = folder.json(&["plan", "--tenant", "alpha"], &place("1"), 0);
+    assert_eq!(shard["shard"], "1/2", "where the tenant is named, the place is a shard");
+}
+
+#[test]
+fn a_tenant_that_fails_stops_no_other_and_decides_how_the_command_ends() {
+    let folder = Folder::new();
+    fs::write(folder.folder.path().join("aardvark.toml"), "[umbrella\n").unwrap();
+    let report = folder.json(&["sync"], &[], 78);
+    let exits: Vec<_> =
+        report["tenants"].as_array().unwrap().iter().map(|one| one["exit_code"].clone()).collect();
+    assert_eq!(exits, [78, 0, 0]);
+    assert!(report["tenants"][0]["error"].as_str().unwrap().contains("aardvark.toml:1"), "{report}");
+    let output = folder.run(&["plan"], &[]);
+    assert!(text(&output.stderr).contains("tenant `aardvark`:\nerror:"), "{}", text(&output.stderr));
+}
+
+#[rstest]
+#[case::a_command_about_one(&["doctor"], "`alpha`, `beta`")]
+#[case::a_company(&["sync", "--company", "FLEET-00001"], "`--company` is about one tenant")]
+#[case::a_saved_plan(&["plan", "--out", "plan.json"], "`--out` is about one tenant")]
+#[case::an_unknown_tenant(&["plan", "--tenant", "gamma"], "has no tenant `gamma`")]
+fn what_is_about_one_tenant_needs_its_name(#[case] arguments: &[&str], #[case] said: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["alpha", "beta"] {
+        fs::write(folder.path().join(format!("{name}.toml")), "").unwrap();
+    }
+    let output = psasync().args(arguments).arg("--config").arg(folder.path()).output().unwrap();
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{stderr}");
+    assert!(stderr.contains(said) && stderr.contains("hint:"), "{stderr}");
+}
+
+#[test]
+fn what_would_leave_a_tenant_out_or_mix_two_up_is_78() {
+    let folder = Folder::new();
+    let place = [("JOB_COMPLETION_INDEX", "0"), ("JOB_COMPLETIONS", "3")];
+    assert!(folder.refused(&["sync"], &place, 78).contains("has 2 tenants: `alpha`, `beta`"));
+    let key = [("PSASYNC_UMBRELLA__API_KEY", "k")];
+    assert!(folder.refused(&["sync"], &key, 78).contains("would be the same for every tenant"));
+    let twin = [("PSASYNC_CONNECTWISE__PRIVATE_KEY_FILE", "/run/secrets/cw")];
+    assert!(folder.refused(&["sync"], &twin, 78).contains("would be the same for every tenant"));
+    let beta = folder.folder.path().join("beta.toml");
+    fs::copy(folder.folder.path().join("alpha.toml"), beta).unwrap();
+    let same = folder.refused(&["sync"], &[], 78);
+    assert!(same.contains("the tenants `alpha` and `beta` have the same `umbrella.api_key`"), "{same}");
+    let nothing = tempfile::tempdir().unwrap();
+    let output = psasync().arg("sync").arg("--config").arg(nothing.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(78), "{}", text(&output.stderr));
+}
