@@ -13,8 +13,21 @@ pub enum Limits {
     /// As published by the vendors
     #[default]
     Published,
+    /// So many times what the vendors publish: as if time went faster
+    Times(u32),
     /// None at all, for demos and benchmarks
     Off,
+}
+
+impl Limits {
+    /// How many times what is published a window holds; nothing where there are no limits.
+    pub(crate) fn times(self) -> Option<u32> {
+        match self {
+            Self::Published => Some(1),
+            Self::Times(times) => Some(times),
+            Self::Off => None,
+        }
+    }
 }
 
 /// One limit: at most `max` requests in each window of `seconds`.
@@ -42,6 +55,7 @@ pub(crate) enum Budget {
 }
 
 impl Budget {
+    /// The limits as published.
     fn quotas(self) -> &'static [Quota] {
         match self {
             Self::Token => TOKEN,
@@ -75,8 +89,11 @@ pub(crate) struct Counters {
 
 impl Counters {
     /// Counts one request, unless it would exceed a window.
-    pub(crate) fn count(&mut self, budget: Budget, now: DateTime<Utc>) -> Count {
-        let quotas = budget.quotas();
+    ///
+    /// Each window holds `times` what is published.
+    pub(crate) fn count(&mut self, budget: Budget, times: u32, now: DateTime<Utc>) -> Count {
+        let times_more = |quota: &Quota| Quota { max: quota.max.saturating_mul(times), ..*quota };
+        let quotas: Vec<_> = budget.quotas().iter().map(times_more).collect();
         let used: Vec<u32> = quotas.iter().map(|quota| self.used(budget, *quota, now)).collect();
         let fits = quotas.iter().zip(&used).all(|(quota, used)| *used < quota.max);
         let spent = quotas

@@ -17,7 +17,7 @@ mod types;
 use crate::answer::{Answer, Incoming, Reply};
 use crate::fault::throttled;
 use crate::index::Index;
-use crate::limits::{Budget, Count, Limits};
+use crate::limits::{Budget, Count};
 use crate::log::Service;
 use crate::simulation::{Running, Storing};
 use crate::world::{Configuration, ConfigurationType, ConnectWise};
@@ -92,8 +92,8 @@ fn api(
 ) -> Reply {
     let world = &running.world;
     auth::check(&world.connectwise, &world.credentials, request)?;
-    if running.settings.limits == Limits::Published
-        && let Count::Exceeded(_) = running.counters.count(Budget::ConnectWise, now)
+    if let Some(times) = running.settings.limits.times()
+        && let Count::Exceeded(_) = running.counters.count(Budget::ConnectWise, times, now)
     {
         let answer = Answer::json(StatusCode::TOO_MANY_REQUESTS, &throttled(Service::ConnectWise));
         return Err(Box::new(answer.with(header::RETRY_AFTER, "30")));

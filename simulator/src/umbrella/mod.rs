@@ -16,7 +16,7 @@ pub(crate) use token::organization;
 
 use crate::answer::{Answer, Incoming, Reply};
 use crate::fault::throttled;
-use crate::limits::{Budget, Count, Limits, Spent, window_header};
+use crate::limits::{Budget, Count, Spent, window_header};
 use crate::log::Service;
 use crate::simulation::Running;
 use crate::world::Organization;
@@ -191,10 +191,8 @@ fn nothing(route: Route<'_>) -> Value {
 
 /// Counts a request, and refuses it if a limit is reached.
 fn count(running: &mut Running, budget: Budget, now: DateTime<Utc>) -> Result<Vec<Spent>, Box<Answer>> {
-    if running.settings.limits == Limits::Off {
-        return Ok(Vec::new());
-    }
-    match running.counters.count(budget, now) {
+    let Some(times) = running.settings.limits.times() else { return Ok(Vec::new()) };
+    match running.counters.count(budget, times, now) {
         Count::Within(spent) => Ok(spent),
         Count::Exceeded(spent) => {
             let refusal = Answer::json(StatusCode::TOO_MANY_REQUESTS, &throttled(Service::Umbrella));

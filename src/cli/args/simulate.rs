@@ -52,6 +52,12 @@ pub(in crate::cli) struct SimulateArgs {
     /// Rate limits of the simulated services
     #[arg(long, value_enum, default_value_t = SimulatedLimits::Off, value_name = "LIMITS")]
     pub(in crate::cli) limits: SimulatedLimits,
+    /// With `--limits published`: let every window hold N times as much, here and in the configuration
+    #[arg(long, value_name = "N", default_value_t = 1, hide = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(in crate::cli) speed: u32,
+    /// Write what was asked into this file at the end: milliseconds, service, method, path, organization and status of each request
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(in crate::cli) log: Option<PathBuf>,
     /// Be the N-th of several tenants, counted from 0: with keys, a login company and organizations of its own
     #[arg(long, value_name = "N", default_value_t = 0, hide = true)]
     pub(in crate::cli) number: u16,

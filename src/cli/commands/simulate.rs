@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use simulator::{FaultMix, World};
+use simulator::{FaultMix, Logged, World};
 
 use super::simulated::{Limits, Ports, Simulated, demo_world, temporary_folder};
 use crate::cli::args::{SimulateArgs, SimulatedLimits};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::files::write_private;
 use crate::cli::printer;
 use crate::domain::text::system_words;
 use crate::run::Exit;
@@ -35,7 +36,7 @@ async fn serve(context: &Context, args: &SimulateArgs, folder: &Path) -> Result<
     };
     let world = world.as_tenant(args.number);
     let limits = match args.limits {
-        SimulatedLimits::Published => Limits::Published,
+        SimulatedLimits::Published => Limits::Published { times: args.speed },
         SimulatedLimits::Off => Limits::Off,
     };
     let ports = Ports {
@@ -56,7 +57,24 @@ async fn serve(context: &Context, args: &SimulateArgs, folder: &Path) -> Result<
         simulated.config_path.display()
     ));
     context.signals.stop.cancelled().await;
+    if let Some(path) = &args.log {
+        write_private(path, &asked(&simulated.simulation.log()))?;
+    }
     let closed = simulated.served.shut_down().await;
     closed.map_err(|error| Failure::failed(format!("the simulated services failed: {error}"), ""))?;
     Ok(context.signals.exit().unwrap_or(Exit::Done))
+}
+
+/// One line a request, its parts apart by tabs.
+fn asked(log: &[Logged]) -> String {
+    let line = |logged: &Logged| {
+        let Logged { service, method, path, organization, status, at, .. } = logged;
+        let organization = organization.map(|id| id.to_string()).unwrap_or_default();
+        format!(
+            "{}\t{service}\t{method}\t{path}\t{organization}\t{}\n",
+            at.timestamp_millis(),
+            status.as_u16()
+        )
+    };
+    log.iter().map(line).collect()
 }

@@ -20,7 +20,10 @@ const MAPPING_FILE: &str = "companies.csv";
 /// Whether the simulated services have limits; the configuration keeps to the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limits {
-    Published,
+    /// So many times what is published.
+    Published {
+        times: u32,
+    },
     Off,
 }
 
@@ -54,7 +57,7 @@ impl Simulated {
         let settings = Settings {
             now: Clock::system().now(),
             limits: match limits {
-                Limits::Published => simulator::Limits::Published,
+                Limits::Published { times } => simulator::Limits::Times(times),
                 Limits::Off => simulator::Limits::Off,
             },
             ..Settings::default()
@@ -92,11 +95,9 @@ fn config(
 ) -> String {
     let quoted = |text: &str| toml_text(text);
     let raised = match limits {
-        Limits::Published => String::new(),
-        Limits::Off => format!(
-            "\n[umbrella.limits]\ntoken_per_minute = {RAISED}\nadmin_per_minute = {RAISED}\nreports_per_second = {RAISED}\n\
-             \n[connectwise.limits]\nrequests_per_minute = {RAISED}\n"
-        ),
+        Limits::Published { times: 1 } => String::new(),
+        Limits::Published { times } => client_limits(|preset| preset * times),
+        Limits::Off => client_limits(|_| RAISED),
     };
     format!(
         "# Simulated services on loopback; none of these keys opens anything else.\n\
@@ -114,6 +115,15 @@ fn config(
         quoted(&credentials.connectwise_client_id),
         quoted(&mapping_path.to_string_lossy()),
         quoted(&state_path.to_string_lossy()),
+    )
+}
+
+/// The limits that psasync keeps to, each made of its preset.
+fn client_limits(of: impl Fn(u32) -> u32) -> String {
+    let (token, admin, reports, connectwise) = (of(18), of(11), of(4), of(600));
+    format!(
+        "\n[umbrella.limits]\ntoken_per_minute = {token}\nadmin_per_minute = {admin}\nreports_per_second = {reports}\n\
+         \n[connectwise.limits]\nrequests_per_minute = {connectwise}\n"
     )
 }
 
