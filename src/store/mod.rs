@@ -21,6 +21,7 @@ mod lease;
 mod months;
 mod runs;
 mod shards;
+mod successes;
 mod time;
 mod words;
 

@@ -140,12 +140,7 @@ pub struct MeasuredRun {
     pub succeeded_at: Option<DateTime<Utc>>,
 }
 
-const COLUMNS: &str = "SELECT run_id, command, about, scope, version, scheduled_at, started_at, finished_at, outcome, problem, counts, calls FROM runs";
-
-/// The command of a nightly run.
-const NIGHT: &str = "sync";
-/// Nightly runs over the whole mapping.
-const WHOLE_NIGHTS: &str = "tenant = $1 AND command = $2 AND scope IS NULL";
+pub(super) const COLUMNS: &str = "SELECT run_id, command, about, scope, version, scheduled_at, started_at, finished_at, outcome, problem, counts, calls FROM runs";
 
 impl State {
     /// Notes that a run begins.
@@ -282,60 +277,7 @@ impl StateReader {
         Ok(self.run_rows(self.database.run(rows).await?)?.pop())
     }
 
-    /// The `sync` of the whole mapping that came to its end last, degraded or not. What is said to have ended after `now` was noted by a
-    /// clock that was wrong, and does not count.
-    ///
-    /// # Errors
-    /// Where the state cannot be read.
-    pub async fn last_success(&self, now: DateTime<Utc>) -> Result<Option<RunRow>, StateError> {
-        let ended = "finished_at <= $5 ORDER BY finished_at DESC";
-        self.night(ended, vec![time::written(now)]).await
-    }
-
-    /// A `sync` of the whole mapping for `due` or later that came to its end, whoever began it.
-    ///
-    /// # Errors
-    /// Where the state cannot be read.
-    pub async fn success_since(
-        &self,
-        due: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<Option<RunRow>, StateError> {
-        // One that was made in advance is none for `due`: it saw what was there before.
-        let since =
-            "scheduled_at BETWEEN $5 AND $6 AND started_at BETWEEN $5 AND $6 ORDER BY started_at DESC";
-        self.night(since, vec![time::written(due), time::written(now)]).await
-    }
-
-    /// Whether any `sync` of the whole mapping ever began.
-    ///
-    /// # Errors
-    /// Where the state cannot be read.
-    pub async fn has_begun(&self) -> Result<bool, StateError> {
-        let tenant = self.tenant.clone();
-        let select = format!("SELECT COUNT(*) FROM runs WHERE {WHOLE_NIGHTS}");
-        let count = async move |pool: &AnyPool| {
-            let query = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(select));
-            query.bind(tenant).bind(NIGHT).fetch_one(pool).await
-        };
-        Ok(self.database.run(count).await? > 0)
-    }
-
-    /// The first carried-out `sync` of the whole mapping of which `condition` is true, whose values begin at `$5`.
-    async fn night(&self, condition: &str, values: Vec<String>) -> Result<Option<RunRow>, StateError> {
-        let tenant = self.tenant.clone();
-        let select =
-            format!("{COLUMNS} WHERE {WHOLE_NIGHTS} AND outcome IN ($3, $4) AND {condition} LIMIT 1");
-        let rows = async move |pool: &AnyPool| {
-            let query = sqlx::query(sqlx::AssertSqlSafe(select)).bind(tenant).bind(NIGHT);
-            let words = Outcome::CARRIED_OUT.map(|outcome| outcome.word().to_owned());
-            let query = words.into_iter().chain(values).fold(query, |query, value| query.bind(value));
-            query.fetch_all(pool).await
-        };
-        Ok(self.run_rows(self.database.run(rows).await?)?.pop())
-    }
-
-    fn run_rows(&self, rows: Vec<AnyRow>) -> Result<Vec<RunRow>, StateError> {
+    pub(super) fn run_rows(&self, rows: Vec<AnyRow>) -> Result<Vec<RunRow>, StateError> {
         let read: Option<Vec<_>> = rows.iter().map(run_row).collect();
         read.ok_or_else(|| self.database.unreadable("a run"))
     }

@@ -232,3 +232,33 @@ async fn of_each_command_and_part_the_last_measured_run_is_told_and_the_last_tha
     let expected = expected.map(|(number, measures, at)| (run_id(number), measures.to_owned(), at));
     assert_eq!(told.collect::<Vec<_>>(), expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_division_is_as_old_as_the_shard_whose_success_is_the_oldest() {
+    let home = Home::new();
+    let state = home.open().await;
+    let now = at("2026-11-20T12:00:00Z");
+    let last = async || state.reader().last_success(now).await.unwrap().map(|run| run.id);
+    let succeed = async |number: u8, scope: &str, time: &str| {
+        let scope = (!scope.is_empty()).then(|| scope.to_owned());
+        state.begin_run(&NewRun { scope, ..new_run(number, time) }).await.unwrap();
+        state.finish_run(run_id(number), &ended(Outcome::Done, time)).await.unwrap();
+    };
+    succeed(1, "shard 0/2", "2026-11-10T00:00:00Z").await;
+    assert!(state.reader().has_begun().await.unwrap());
+    assert_eq!(last().await, None, "half of the companies");
+    succeed(2, "shard 1/3", "2026-11-11T00:00:00Z").await;
+    assert_eq!(last().await, None, "a part of another division is none of this one");
+    succeed(3, "shard 1/2", "2026-11-12T00:00:00Z").await;
+    assert_eq!(last().await, Some(run_id(1)));
+    succeed(4, "shard 0/2", "2026-11-13T00:00:00Z").await;
+    assert_eq!(last().await, Some(run_id(3)));
+    let since = |due: &str| {
+        let due = at(due);
+        let reader = state.reader();
+        async move { reader.success_since(due, now).await.unwrap().is_some() }
+    };
+    assert!(since("2026-11-12T00:00:00Z").await && !since("2026-11-12T00:00:01Z").await);
+    succeed(5, "", "2026-11-12T12:00:00Z").await;
+    assert_eq!(last().await, Some(run_id(5)));
+}
