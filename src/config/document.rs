@@ -1,6 +1,6 @@
 //! Writes the example file and the reference from the table of keys.
 
-use super::keys::{Effect, KEYS, Key, Kind, Preset, sections};
+use super::keys::{KEYS, Key, Kind, Preset, sections};
 
 const EXAMPLE_HEAD: &str = "\
 # Every setting of psasync, with its default. Copy this file to `psasync.toml`, fill in the keys of both services, and check it with
@@ -54,8 +54,7 @@ pub fn reference() -> String {
 
 fn example_lines(key: &Key) -> String {
     let (name, value) = (key.name(), toml_value(key));
-    let is_apart = key.kind == Kind::Secret || key.effect == Effect::Later;
-    let sign = sign(is_apart || Key::is_optional_section(key.section()));
+    let sign = sign(key.kind == Kind::Secret || Key::is_optional_section(key.section()));
     let twin = match key.kind {
         Kind::Secret => format!("# {name}_file = \"{}\"\n", secret_path(key)),
         _ => String::new(),
@@ -100,9 +99,8 @@ fn reference_line(key: &Key) -> String {
         Preset::WithSection(_) => "required in this section".to_owned(),
         _ => format!("`{}`", toml_value(key)),
     };
-    let later = if key.effect == Effect::Later { " (no effect in this version)" } else { "" };
     let (name, takes, variable, doc) = (key.name(), takes(key.kind), key.variable(), key.doc);
-    format!("| `{name}` | {takes} | {default} | `{variable}` | {doc}{later} |\n")
+    format!("| `{name}` | {takes} | {default} | `{variable}` | {doc} |\n")
 }
 
 fn takes(kind: Kind) -> String {

@@ -45,15 +45,6 @@ pub enum Preset {
     TextList(&'static [&'static str]),
 }
 
-/// Whether setting it changes anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// It does.
-    Now,
-    /// It is accepted, and used by a later version.
-    Later,
-}
-
 /// One setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -65,8 +56,6 @@ pub struct Key {
     pub preset: Preset,
     /// What it does, in one line.
     pub doc: &'static str,
-    /// Whether this version uses it.
-    pub effect: Effect,
     /// Whether an empty text is accepted, as "not set".
     pub may_be_empty: bool,
 }
@@ -74,15 +63,11 @@ pub struct Key {
 impl Key {
     const fn new(path: &'static str, kind: Kind, preset: Preset, doc: &'static str) -> Self {
         let may_be_empty = matches!(preset, Preset::Text(text) if text.is_empty());
-        Self { path, kind, preset, doc, effect: Effect::Now, may_be_empty }
+        Self { path, kind, preset, doc, may_be_empty }
     }
 
     const fn or_empty(self) -> Self {
         Self { may_be_empty: true, ..self }
-    }
-
-    const fn later(self) -> Self {
-        Self { effect: Effect::Later, ..self }
     }
 
     /// The section it is in.
@@ -393,15 +378,14 @@ pub const KEYS: &[Key] = &[
         "schedule.cron",
         Kind::Text,
         Preset::Text("0 0 * * *"),
-        "when `serve` runs: minute, hour, day of month, month, day of week, in UTC; this version of `serve` knows `0 0 * * *` only",
+        "when `serve` runs: minute, hour, day of month, month, day of week, in UTC",
     ),
     Key::new(
         "schedule.jitter_s",
         Kind::Integer { min: 0, max: 86_399 },
         Preset::Integer(0),
         "seconds by which a run of `serve` may begin late, chosen at random",
-    )
-    .later(),
+    ),
     Key::new(
         "serve.listen",
         Kind::Text,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::Syntax;
 use super::files::{exposure, read_secret, resolve};
-use super::keys::{self, Effect, KEYS, Key, Kind, Preset, VARIABLE_PREFIX, VARIABLE_SEPARATOR};
+use super::keys::{self, KEYS, Key, Kind, Preset, VARIABLE_PREFIX, VARIABLE_SEPARATOR};
 use super::nearest::nearest_path;
 use super::problem::{Fault, Place, Problems, shown};
 use super::value::{Raw, Value, convert};
@@ -138,7 +138,6 @@ pub(super) fn settle(
     let sections = begun_sections(&layers);
     let mut settled = Settled { values: BTreeMap::new(), sections, notices: Vec::new() };
     for key in KEYS {
-        settled.notices.extend(notices(key, &layers));
         for layer in &layers {
             report_both(key, layer, problems);
         }
@@ -174,18 +173,6 @@ fn begun_sections(layers: &[Layer]) -> BTreeSet<&'static str> {
         layers.iter().any(|layer| layer.sections.contains_key(key.section()) || layer.mentions(key))
     };
     KEYS.iter().filter(is_begun).map(Key::section).collect()
-}
-
-fn notices(key: &Key, layers: &[Layer]) -> Vec<String> {
-    if key.effect == Effect::Now {
-        return Vec::new();
-    }
-    [Some(key.path.to_owned()), key.file_twin()]
-        .into_iter()
-        .flatten()
-        .filter(|path| layers.iter().any(|layer| layer.settings.contains_key(path)))
-        .map(|path| format!("`{path}` has no effect in this version"))
-        .collect()
 }
 
 fn report_both(key: &Key, layer: &Layer, problems: &mut Problems) {

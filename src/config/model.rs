@@ -192,8 +192,8 @@ pub enum StatePath {
 /// Section `schedule`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// Five fields in UTC: minute, hour, day of month, month, day of week.
-    pub cron: String,
+    /// When runs are due.
+    pub cron: crate::schedule::Schedule,
     /// The longest random delay of a run.
     pub jitter: Duration,
 }

@@ -13,7 +13,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{Effect, KEYS, Key, Kind, Preset};
+use super::keys::{KEYS, Key, Kind, Preset};
 
 /// A text without control characters.
 const TEXT: &str = r"^[^\u0000-\u001F\u007F-\u009F]+$";
@@ -104,8 +104,7 @@ fn meaning(key: &Key) -> String {
         }
         _ => String::new(),
     };
-    let later = if key.effect == Effect::Later { "; no effect in this version" } else { "" };
-    format!("{}{required}{later}", key.doc)
+    format!("{}{required}", key.doc)
 }
 
 #[cfg(test)]

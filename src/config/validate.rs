@@ -12,6 +12,7 @@ use crate::connectwise::Codebase;
 use crate::domain::window::InitialWindow;
 use crate::http::HostPattern;
 use crate::http::redirect::{host_and_port, is_secure};
+use crate::schedule::Schedule;
 use crate::translate::ThreatCount;
 use crate::umbrella::CustomerSource;
 
@@ -20,8 +21,6 @@ const TYPE_NAME_CHARS_MAX: usize = 50;
 
 /// The column of a configuration's name in ConnectWise.
 const NAME_CHARS_MAX: usize = 100;
-
-const CRON_FIELDS: usize = 5;
 
 /// The address of a service: `https`, or `http` where it does not leave this machine.
 pub(super) fn service_url(text: &str) -> Result<Url, Fault> {
@@ -231,14 +230,9 @@ fn bounded(text: &str, chars_max: usize) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// Five fields. Which expressions `serve` can follow is its own matter.
-pub(super) fn cron(text: &str) -> Result<String, Fault> {
-    let fields = text.split_whitespace().count();
-    if fields != CRON_FIELDS {
-        return Err(Fault::new(format!("expected five fields, found {fields} in {}", shown(text)))
-            .hint("minute, hour, day of month, month, day of week: `0 0 * * *` is every midnight (UTC)"));
-    }
-    Ok(text.to_owned())
+/// A cron expression of five fields.
+pub(super) fn cron(text: &str) -> Result<Schedule, Fault> {
+    Schedule::parse(text).map_err(|error| Fault::new(error.to_string()).hint(error.hint()))
 }
 
 /// Address and port on which to listen.
@@ -399,15 +393,6 @@ mod tests {
         assert!(type_name(&"ü".repeat(50)).is_ok() && type_name(&"ü".repeat(51)).is_err());
         assert!(record_name(&"ü".repeat(100)).is_ok() && record_name(&"ü".repeat(101)).is_err());
         assert!(record_name("  ").is_err());
-    }
-
-    #[rstest]
-    #[case("0 0 * * *", true)]
-    #[case(" 0  0 * * * ", true)]
-    #[case("0 0 0 * * *", false)]
-    #[case("@daily", false)]
-    fn a_cron_expression_has_five_fields(#[case] text: &str, #[case] accepted: bool) {
-        assert_eq!(cron(text).is_ok(), accepted);
     }
 
     #[rstest]

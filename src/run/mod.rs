@@ -62,7 +62,7 @@ pub use probe::{PlannedProbe, Probed, plan_probe, probe_write};
 pub use recorded::run_span;
 pub use report::{Calls, Planned, Report, bucket};
 pub use saved::{ApplyOrder, apply_saved, saved_plan};
-pub use serve::serve;
+pub use serve::{Caretaker, NightEnd, Nights, Served, Timetable, serve, served};
 pub use services::Services;
 pub use shadow::{ComparedRecord, Inquiries, ShadowCounts, Shadowed, ShadowedLine, shadow};
 pub use status::{Status, Verdict, status};

@@ -94,7 +94,7 @@ pub async fn status(
     let unseen = active.filter(|line| !seen.contains(&(line.external_id, line.psa_id.key()))).count();
     // Never comes before every time; equal ones stay by company.
     lines.sort_by_key(|line| line.up_to_date_at);
-    let (tenant, cron) = (tenant(config), config.schedule.cron.clone());
+    let (tenant, cron) = (tenant(config), config.schedule.cron.to_string());
     Ok(Status { now, tenant, cron, next_run, freshness, history, lines, general, unseen })
 }
 

@@ -10,7 +10,6 @@ use super::Site;
 use super::health::{red, told_problems};
 use crate::render::{html, json};
 use crate::run::{Status, status};
-use crate::schedule::next_midnight_after;
 
 /// How psasync stands.
 pub(super) async fn overview(State(site): State<Site>) -> Response {
@@ -56,7 +55,6 @@ async fn shown(site: &Site, page: fn(&Status) -> Result<String, askama::Error>) 
 async fn look(site: &Site) -> Result<Status, Vec<String>> {
     let (config, mapping) = site.load().map_err(|problems| told_problems(&problems))?;
     let now = site.now();
-    status(&config, &mapping, now, Some(next_midnight_after(now)))
-        .await
-        .map_err(|error| vec![error.to_string()])
+    let next_run = config.schedule.cron.next_after(now);
+    status(&config, &mapping, now, Some(next_run)).await.map_err(|error| vec![error.to_string()])
 }

@@ -151,7 +151,7 @@ fn what_fails_says_where_and_what_to_do(#[case] line: &str, #[case] exit: i32) {
 #[case::state("[state]\npath = \"no/such/folder/state.db\"", "approve max-creates", 1)]
 #[case::no_state("[state]\npath = \"companies.csv\"", "history", 1)]
 #[case::nothing_kept("[state]\npath = \":memory:\"", "approve max-creates", 78)]
-#[case::cron("[schedule]\ncron = \"1 2 * * *\"", "serve", 78)]
+#[case::cron("[schedule]\ncron = \"0 0 31 2 *\"", "serve", 78)]
 #[case::notify("[notify.webhook]\nurl = \"CANARY\"", "config check", 78)]
 fn a_setting_that_cannot_be_followed_is_told_with_what_to_do(
     #[case] setting: &str,

@@ -1,9 +1,12 @@
 //! `psasync serve` as a process: its pages on a socket, and its end.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+
+use chrono::TimeDelta;
+use psasync::clock::Clock;
 
 use crate::echo::Services;
 use crate::simulated::{Simulated, text};
@@ -23,15 +26,14 @@ impl Serving {
         command.arg("serve").env("PSASYNC_SERVE__LISTEN", "127.0.0.1:0").stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "it ended without an address");
-            if let Some((_, address)) = line.split_once("http://") {
-                break address.trim().to_owned();
-            }
-        };
+        let line = line_with(&mut stderr, "http://");
+        let address = line.split_once("http://").unwrap().1.trim().to_owned();
         Self { process, stderr, address }
+    }
+
+    /// Waits until it says this, and gives back the line.
+    fn until(&mut self, said: &str) -> String {
+        line_with(&mut self.stderr, said)
     }
 
     /// Status line and body of an answer.
@@ -53,6 +55,16 @@ impl Serving {
         self.stderr.read_to_string(&mut told).unwrap();
         (self.process.wait().unwrap().code(), told)
     }
+}
+
+/// Reads until a line says this.
+fn line_with(stream: &mut impl BufRead, said: &str) -> String {
+    let mut line = String::new();
+    while !line.contains(said) {
+        line.clear();
+        assert_ne!(stream.read_line(&mut line).unwrap(), 0, "it ended without saying `{said}`");
+    }
+    line
 }
 
 #[test]
@@ -105,4 +117,19 @@ fn no_page_shows_a_secret() {
     assert!(serving.ask("GET /readyz").0.starts_with("HTTP/1.1 503 "));
     asked("with a configuration that is not valid");
     services.assert_no_secret(&serving.end("-TERM").1, "what serve said");
+}
+
+#[test]
+fn serve_makes_up_the_run_that_was_missed_before_it_started() {
+    let services = Simulated::start(&["--fleet", "2:2"]);
+    let days_ago = (Clock::system().now() - TimeDelta::days(3)).to_rfc3339();
+    services.json(&["sync", "--scheduled-for", &days_ago], 0);
+    let mut serving = Serving::start(services.command(&[]));
+    let said = serving.until("the run is over");
+    assert!(said.contains("exit_code=0"), "{said}");
+    let runs = services.json(&["history"], 0)["runs"].as_array().unwrap().clone();
+    assert_eq!(runs.len(), 2);
+    assert!(runs[0]["scheduled"].as_str().unwrap().contains("T00:00:00"), "{}", runs[0]);
+    let (code, told) = serving.end("-INT");
+    assert_eq!(code, Some(130), "{told}");
 }

@@ -35,6 +35,7 @@ mod rendering;
 mod reports;
 mod resolving;
 mod saved;
+mod serving;
 mod shadow;
 mod shards;
 mod simulated;

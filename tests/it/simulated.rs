@@ -27,7 +27,7 @@ use psasync::run::doctor::{
     ConnectWiseAccess, Diagnosis, UmbrellaAccess, Wanted, check_connectwise, check_umbrella, doctor,
 };
 use psasync::run::{
-    ApplyOrder, Approval, Bootstrap, CompanyHistory, Explanation, Farewell, FillJob, Filled, Inquiries,
+    ApplyOrder, Approval, Bootstrap, CompanyHistory, Exit, Explanation, Farewell, FillJob, Filled, Inquiries,
     Invocation, Job, NearMatches, OrganizationMonths, PastRun, Planned, PlannedUndo, Probed, Report,
     RunError, RunHistory, Services, Shadowed, Undone, apply_saved, approve_next, bootstrap, bucket,
     company_history, explain, farewell, fill_history, forget, months, past_runs, plan, plan_fill, plan_probe,
@@ -430,6 +430,14 @@ impl Night {
     pub(crate) async fn page(&self, path: &str) -> (u16, String) {
         let response = self.ask_page("GET", path).await;
         (response.status().as_u16(), response.into_body())
+    }
+
+    /// Runs for `scheduled`, as a process that was started just now; says how its command ends.
+    pub(crate) async fn sync_for(&self, scheduled: DateTime<Utc>) -> Exit {
+        let run = self.run();
+        let job = Job { scheduled, ..run.job.clone() };
+        let done = Box::pin(sync(&run.services, &run.surroundings(), &job)).await;
+        done.map_or_else(|error| error.exit(), |report| report.exit())
     }
 
     /// A process that was started just now.

@@ -175,7 +175,10 @@ pub(super) enum Command {
     History(HistoryArgs),
     /// Put back what a run wrote, where it is still there
     Undo(UndoArgs),
-    /// Stay up, run `sync` at 00:00 UTC every night, and answer about its health
+    /// Stay up, run `sync` by `schedule.cron`, and answer about its health
+    ///
+    /// What was missed is made up once, and a run that failed as a whole is tried again. Configuration and mapping are read anew for every
+    /// run. SIGTERM ends it, after the writes in flight were finished.
     Serve,
     /// Tell those who were not there how a run ended
     #[command(subcommand)]

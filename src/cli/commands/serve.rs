@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
 use super::sync::night;
 use super::watched::not_begun;
@@ -13,29 +15,24 @@ use crate::cli::args::{Format, ScopeArgs};
 use crate::cli::context::{Context, environment};
 use crate::cli::failure::Failure;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::domain::text::system_words;
-use crate::run::{Exit, serve};
+use crate::run::{Caretaker, Exit, NightEnd, Nights, Served, Timetable, serve, served};
 use crate::web::{Listener, Site, router};
-
-/// The only schedule that this version runs by.
-const MIDNIGHT: &str = "0 0 * * *";
 
 pub(in crate::cli) async fn run(context: &Context) -> Result<Exit, Failure> {
     let config = context.ready()?.config;
-    let cron = &config.schedule.cron;
-    if cron.split_whitespace().collect::<Vec<_>>().join(" ") != MIDNIGHT {
-        let message = format!("`schedule.cron` is `{cron}`; this version of `serve` runs at 00:00 UTC only");
-        let hint = "set it to `0 0 * * *`, or start `psasync sync` from cron at another time";
-        return Err(Failure::new(Exit::Config, message, hint));
-    }
+    let environment = environment()?;
     let listener = listen(config.serve.listen).await?;
-    let site = Site::new(|| Clock::system().now(), &context.config_path, environment()?);
+    let site = Site::new(|| Clock::system().now(), &context.config_path, environment.clone());
     let site = site.measured_by(Arc::clone(&context.metrics));
     let over = CancellationToken::new();
     let pages = tokio::spawn(listener.serve(router(site), over.clone()));
     // The pages stay up until the last write was finished.
-    nights(context, config).await;
+    let caretaker =
+        Caretaker { now: &|| Clock::system().now(), random: &random, stop: &context.signals.stop };
+    let timetable = Timetable::of(&config);
+    serve(timetable, &caretaker, &mut Household { context, environment, valid: config }).await;
     over.cancel();
     pages.await.map_err(|error| Failure::failed(format!("the pages failed: {error}"), ""))?;
     Ok(context.signals.exit().unwrap_or(Exit::Done))
@@ -55,42 +52,64 @@ async fn listen(address: SocketAddr) -> Result<Listener, Failure> {
     Ok(listener)
 }
 
-/// `config` is what is valid when the process starts.
-async fn nights(context: &Context, config: Config) {
-    let mut valid = config;
-    serve(
-        || Clock::system().now(),
-        &context.signals.stop,
-        async |scheduled| {
-            // Read anew every night: an operator who changes the mapping does not think of restarting.
-            match run_once(context, scheduled, &mut valid).await {
-                Ok(Exit::Done) => info!(%scheduled, exit_code = 0, "the run is over"),
-                Ok(Exit::Degraded) => {
-                    warn!(%scheduled, exit_code = 3, "the run is over, and a person is needed")
-                }
-                Ok(exit) => {
-                    error!(%scheduled, exit_code = exit.code(), "the run was not carried out to its end")
-                }
-                Err(failure) => {
-                    failure.print();
-                    error!(%scheduled, exit_code = failure.exit.code(), "the run failed");
-                }
-            }
-        },
-    )
-    .await;
+/// Between nothing and `max`, in milliseconds.
+fn random(max: Duration) -> Duration {
+    let span = max.as_millis() + 1;
+    Duration::from_millis(u64::try_from(Uuid::new_v4().as_u128() % span).unwrap_or_default())
 }
 
-/// `valid` is the last valid configuration: it says who is told where the next one is not.
-async fn run_once(context: &Context, scheduled: DateTime<Utc>, valid: &mut Config) -> Result<Exit, Failure> {
-    let ready = match context.ready() {
-        Ok(ready) => ready,
-        Err(failure) => {
-            not_begun(valid, scheduled).await;
-            return Err(failure);
+/// What this process has for its nights.
+struct Household<'a> {
+    context: &'a Context,
+    environment: Vec<(String, String)>,
+    /// The last valid configuration: it says who is told where the next one is not.
+    valid: Config,
+}
+
+impl Nights for Household<'_> {
+    async fn served(&mut self, due: DateTime<Utc>) -> Result<Served, String> {
+        let loaded = config::load(&self.context.config_path, self.environment.iter().cloned());
+        let config = loaded.map_err(|problems| problems.to_string())?.config;
+        served(&config, due, Clock::system().now()).await.map_err(|error| error.to_string())
+    }
+
+    /// Settings and mapping are read anew for every run: an operator who changes them does not think of restarting.
+    async fn run(&mut self, scheduled: DateTime<Utc>) -> NightEnd {
+        let ready = match self.context.ready() {
+            Ok(ready) => ready,
+            Err(failure) => {
+                not_begun(&self.valid, scheduled).await;
+                return NightEnd { exit: told(scheduled, Err(failure)), timetable: None };
+            }
+        };
+        self.valid.clone_from(&ready.config);
+        let ended = match ready.job(&ScopeArgs::default(), scheduled) {
+            Ok(job) => night(&ready, &job, Format::Text).await.and_then(|shown| shown.print()),
+            Err(failure) => Err(failure),
+        };
+        NightEnd { exit: told(scheduled, ended), timetable: Some(Timetable::of(&ready.config)) }
+    }
+}
+
+/// Says how a run ended.
+fn told(scheduled: DateTime<Utc>, ended: Result<Exit, Failure>) -> Exit {
+    match ended {
+        Ok(Exit::Done) => {
+            info!(%scheduled, exit_code = 0, "the run is over");
+            Exit::Done
         }
-    };
-    valid.clone_from(&ready.config);
-    let job = ready.job(&ScopeArgs::default(), scheduled)?;
-    night(&ready, &job, Format::Text).await?.print()
+        Ok(Exit::Degraded) => {
+            warn!(%scheduled, exit_code = 3, "the run is over, and a person is needed");
+            Exit::Degraded
+        }
+        Ok(exit) => {
+            error!(%scheduled, exit_code = exit.code(), "the run was not carried out to its end");
+            exit
+        }
+        Err(failure) => {
+            failure.print();
+            error!(%scheduled, exit_code = failure.exit.code(), "the run failed");
+            failure.exit
+        }
+    }
 }
