@@ -114,7 +114,11 @@ fn the_cronjob_says_what_the_documents_promise() {
 
 #[test]
 fn the_settings_and_the_mapping_for_kubernetes_are_valid() {
-    let loaded = config::load(&root().join("deploy/kubernetes/base/psasync.toml"), secrets());
-    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
-    assert!(mapping_file::load(&loaded.config.mapping_file).is_ok());
+    for name in ["base/psasync.toml", "overlays/tenants/north.toml", "overlays/tenants/south.toml"] {
+        let database = ("PSASYNC_STATE__URL".to_owned(), "postgres://user:password@host/database".to_owned());
+        let path = root().join("deploy/kubernetes").join(name);
+        let loaded = config::load(&path, secrets().into_iter().chain([database]));
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(mapping_file::load(&loaded.config.mapping_file).is_ok(), "{name}");
+    }
 }

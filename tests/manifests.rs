@@ -16,7 +16,7 @@ use psasync::config::{self, mapping_file};
 use psasync::run::Exit;
 use serde_json::{Value, json};
 
-const OVERLAYS: [&str; 4] = ["backfill", "cronjob", "serve", "shards"];
+const OVERLAYS: [&str; 5] = ["backfill", "cronjob", "serve", "shards", "tenants"];
 /// The oldest version of Kubernetes that the documents name, and the newest whose schemas are at hand.
 const VERSIONS: [&str; 2] = ["1.33", "1.37"];
 /// The same run would end the same way.
@@ -188,7 +188,7 @@ fn retry_faults(job: &Value) -> Vec<String> {
 
 #[test]
 fn a_job_repeats_what_another_attempt_can_change() {
-    for name in ["backfill", "cronjob", "shards"] {
+    for name in ["backfill", "cronjob", "shards", "tenants"] {
         let documents = overlay(name);
         let jobs = jobs(&documents);
         assert_eq!(jobs.len(), 1, "{name}");
@@ -227,12 +227,27 @@ fn variable<'a>(job: &'a Value, name: &str) -> &'a str {
 
 #[test]
 fn an_indexed_job_tells_each_pod_how_many_there_are() {
-    let documents = overlay("shards");
+    for name in ["shards", "tenants"] {
+        let documents = overlay(name);
+        let job = jobs(&documents)[0];
+        assert_eq!(job["completionMode"], "Indexed", "{name}");
+        assert_eq!(job["parallelism"], job["completions"], "{name}: one would wait for another");
+        assert_eq!(variable(job, "JOB_COMPLETIONS"), job["completions"].to_string(), "{name}");
+        assert!(
+            of_kind(&documents, "PersistentVolumeClaim").is_empty(),
+            "{name}: the state is in PostgreSQL"
+        );
+    }
+}
+
+#[test]
+fn there_is_a_pod_for_every_tenant() {
+    let documents = overlay("tenants");
+    let settings = of_kind(&documents, "ConfigMap")[0]["data"].as_object().unwrap();
+    let tenants = settings.keys().filter(|file| file.ends_with(".toml")).count();
     let job = jobs(&documents)[0];
-    assert_eq!(job["completionMode"], "Indexed");
-    assert_eq!(job["parallelism"], job["completions"], "a shard would wait for another");
-    assert_eq!(variable(job, "JOB_COMPLETIONS"), job["completions"].to_string());
-    assert!(of_kind(&documents, "PersistentVolumeClaim").is_empty(), "the state is in PostgreSQL");
+    assert_eq!(job["completions"], tenants);
+    assert_eq!(job["template"]["spec"]["containers"][0]["args"][1], "/etc/psasync", "a folder");
 }
 
 #[test]
