@@ -54,7 +54,7 @@ async fn push(ready: &Ready, is_complete: bool) {
     let Some(url) = &ready.config.metrics.push_url else { return };
     let company = &ready.config.connectwise.company_id;
     let push = Push { url, company, replaces_all: is_complete };
-    let text = ready.metrics.text();
+    let text = ready.metrics.of_tenant(ready.tenant.as_deref()).text();
     let pushed = async {
         let wire = Wire::new(&wire_settings(&ready.config)).map_err(|error| error.to_string())?;
         match timeout(PUSH_MAX, push.send(&wire, text)).await {

@@ -69,6 +69,16 @@ impl Metrics {
         }
     }
 
+    /// Those of one tenant's runs alone.
+    #[must_use]
+    pub fn of_tenant(&self, tenant: Option<&str>) -> Self {
+        let (all, its) = (self.latest.lock(), Self::default());
+        let is_its = |(series, _): &(&Series, &LatestRun)| series.tenant.as_deref() == tenant;
+        let runs = all.iter().filter(is_its).map(|(series, run)| (series.clone(), run.clone()));
+        its.latest.lock().extend(runs);
+        its
+    }
+
     /// What Prometheus reads; [`TEXT_FORMAT`] is its media type.
     #[must_use]
     pub fn text(&self) -> String {

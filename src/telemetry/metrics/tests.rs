@@ -120,6 +120,8 @@ fn tenants_and_shards_are_told_apart_and_former_shards_are_gone() {
     psasync_last_attempt_timestamp_seconds{command="sync",tenant="north \"1\"",shard="1/2"} 1795305691.5
     psasync_last_attempt_timestamp_seconds{command="sync",tenant="south"} 1795305690.5
     "#);
+    let south = metrics.of_tenant(Some("south")).text();
+    assert!(south.contains("tenant=\"south\"") && !south.contains("north"), "{south}");
     // The whole again, and what the state still has of shards comes too late.
     metrics.learn(Some("north \"1\""), [run("sync", "2026-11-23T00:00:00Z", Outcome::Done)]);
     metrics.learn(Some("north \"1\""), [shard("1/2", "2026-11-22T00:00:01Z")]);
