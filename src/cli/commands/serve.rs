@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::sync::night;
@@ -91,24 +91,17 @@ impl Nights for Household<'_> {
     }
 }
 
-/// Says how a run ended.
+/// Says what the run itself has not said: its end, and why it was not carried out, are in the log already.
 fn told(scheduled: DateTime<Utc>, ended: Result<Exit, Failure>) -> Exit {
     match ended {
-        Ok(Exit::Done) => {
-            info!(%scheduled, exit_code = 0, "the run is over");
-            Exit::Done
-        }
-        Ok(Exit::Degraded) => {
-            warn!(%scheduled, exit_code = 3, "the run is over, and a person is needed");
-            Exit::Degraded
-        }
         Ok(exit) => {
-            error!(%scheduled, exit_code = exit.code(), "the run was not carried out to its end");
+            if exit == Exit::Degraded {
+                warn!(%scheduled, "companies need a person");
+            }
             exit
         }
         Err(failure) => {
             failure.print();
-            error!(%scheduled, exit_code = failure.exit.code(), "the run failed");
             failure.exit
         }
     }

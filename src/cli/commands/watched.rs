@@ -88,6 +88,7 @@ fn log(ended: &EndedRun<'_>) {
     let counts = ended.done.map(Report::counts).unwrap_or_default();
     let lines = |bucket| counts.get(&bucket).copied().unwrap_or_default();
     info!(
+        scheduled = %ended.scheduled,
         exit_code = ended.exit.code(),
         seconds = (ended.finished_at - ended.started_at).num_seconds(),
         unchanged = lines(Bucket::Unchanged),
