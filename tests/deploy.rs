@@ -32,6 +32,20 @@ fn the_image_is_compiled_with_the_repositorys_toolchain() {
 }
 
 #[test]
+fn what_configures_the_build_is_let_into_the_image() {
+    let listed = read(".dockerignore");
+    // What the linter, the formatter and a person read.
+    const NOT_BUILT_FROM: [&str; 2] = ["clippy.toml", "rustfmt.toml"];
+    let files = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files = files.filter(|file| file.ends_with(".toml") || file.ends_with(".lock"));
+    let needed: BTreeSet<_> = files.filter(|file| !NOT_BUILT_FROM.contains(&file.as_str())).collect();
+    assert!(needed.contains("Cargo.lock") && needed.contains("askama.toml"));
+    for file in needed {
+        assert!(listed.lines().any(|line| line == format!("!{file}")), ".dockerignore leaves out {file}");
+    }
+}
+
+#[test]
 fn the_crontab_runs_at_midnight_in_utc() {
     let crontab = read("deploy/crontab");
     let lines: Vec<_> = crontab.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
@@ -48,6 +62,17 @@ fn the_timer_starts_one_run_at_midnight_in_utc_and_makes_up_a_missed_one() {
     for line in ["OnCalendar=*-*-* 00:00:00 UTC", "Persistent=true", "WantedBy=timers.target"] {
         assert!(timer.lines().any(|found| found == line), "the timer lacks `{line}`");
     }
+}
+
+#[test]
+fn the_service_tries_again_what_another_attempt_can_change() {
+    let unit = read("deploy/systemd/psasync.service");
+    let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    assert_eq!(value("Restart"), Some("on-failure"));
+    let last = [Exit::Degraded, Exit::Refused, Exit::Usage, Exit::Denied, Exit::Config];
+    let codes = last.map(|exit| exit.code().to_string()).join(" ");
+    assert_eq!(value("RestartPreventExitStatus"), Some(codes.as_str()));
+    assert!(value("StartLimitBurst").is_some() && value("StartLimitIntervalSec").is_some(), "without an end");
 }
 
 #[test]

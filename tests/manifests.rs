@@ -10,10 +10,12 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use psasync::config::keys::{KEYS, Preset};
 use psasync::config::{self, mapping_file};
 use psasync::run::Exit;
+use psasync::store::LAPSES_AFTER;
 use serde_json::{Value, json};
 
 const OVERLAYS: [&str; 5] = ["backfill", "cronjob", "serve", "shards", "tenants"];
@@ -85,7 +87,7 @@ fn what_does_not_fit_the_schemas_is_caught() {
     let text = rendered("cronjob");
     for (old, new) in [
         ("concurrencyPolicy:", "concurencyPolicy:"),
-        ("backoffLimit: 2", "backoffLimit: two"),
+        ("backoffLimit: 4", "backoffLimit: two"),
         ("readOnlyRootFilesystem: true", "readOnlyRootFileSystem: true"),
         ("  schedule: 0 0 * * *\n", ""),
     ] {
@@ -180,6 +182,11 @@ fn retry_faults(job: &Value) -> Vec<String> {
     if limits != [!is_indexed, is_indexed] {
         faults.push("backoffLimit".to_owned());
     }
+    // The first pause is 10 seconds, each further one twice as long.
+    let attempts = job["backoffLimit"].as_u64().or(job["backoffLimitPerIndex"].as_u64()).unwrap_or_default();
+    if Duration::from_secs((0..attempts).map(|attempt| 10 << attempt).sum()) <= LAPSES_AFTER {
+        faults.push("the attempts end before the lease of a pod that was killed".to_owned());
+    }
     if job["template"]["spec"]["restartPolicy"] != "Never" {
         faults.push("restartPolicy".to_owned());
     }
@@ -208,6 +215,7 @@ fn a_job_that_repeats_otherwise_is_caught() {
         ("/podFailurePolicy/rules/0/action", json!("FailIndex")),
         ("/podFailurePolicy/rules/2/onExitCodes/values", json!([1, 5, 6])),
         ("/backoffLimit", Value::Null),
+        ("/backoffLimit", json!(2)),
         ("/completionMode", json!("Indexed")),
     ] {
         let mut job = jobs(&documents)[0].clone();
