@@ -12,7 +12,8 @@ mod elsewhere;
 mod server;
 mod services;
 
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -37,9 +38,16 @@ fn database(server: &Server, name: &str) -> String {
     server.url(name)
 }
 
-fn spawn(mut command: Command, state: &str) -> Child {
-    let command = command.env("PSASYNC_STATE__URL", state).args(["--format", "json", "--no-progress"]);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+/// The pods of an Indexed Job, as processes on one state.
+fn pods(config: &Path, state: &str) -> Vec<Child> {
+    let pod = |index: u32| {
+        let mut command = psasync();
+        command.arg("sync").arg("--config").arg(config).args(["--format", "json", "--no-progress"]);
+        command.env("JOB_COMPLETION_INDEX", index.to_string());
+        command.env("JOB_COMPLETIONS", PROCESSES.to_string()).env("PSASYNC_STATE__URL", state);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    (0..PROCESSES).map(pod).collect()
 }
 
 /// Waits for all of them, and returns their reports; each must end with 0.
@@ -71,16 +79,7 @@ fn eight_shards_of_one_tenant_write_every_company_once() {
     let server = Server::shared();
     let state = database(server, "shards");
     let services = Services::start(&["--fleet", "120:150", "--limits", "off"]);
-    let night = || {
-        let shards = (0..PROCESSES).map(|index| {
-            let mut command = psasync();
-            command.arg("sync").arg("--config").arg(services.config());
-            command.env("JOB_COMPLETION_INDEX", index.to_string());
-            command.env("JOB_COMPLETIONS", PROCESSES.to_string());
-            spawn(command, &state)
-        });
-        reports(shards.collect())
-    };
+    let night = || reports(pods(&services.config(), &state));
     let first = night();
     let mut all: Vec<_> = first.iter().flat_map(companies).collect();
     all.sort_unstable();
@@ -110,18 +109,8 @@ fn eight_tenants_with_keys_of_their_own_are_as_fast_as_their_limits() {
             services
         })
         .collect();
-    let night = || {
-        let pods = (0..PROCESSES).map(|index| {
-            let mut command = psasync();
-            command.arg("sync").arg("--config").arg(folder.path());
-            command.env("JOB_COMPLETION_INDEX", index.to_string());
-            command.env("JOB_COMPLETIONS", PROCESSES.to_string());
-            spawn(command, &state)
-        });
-        pods.collect::<Vec<_>>()
-    };
     let began = Instant::now();
-    let first = reports(night());
+    let first = reports(pods(folder.path(), &state));
     let wall = began.elapsed();
     let written = u64::from(organizations * PROCESSES);
     assert_eq!(count(&first, "created"), written);
