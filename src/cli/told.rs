@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::printer;
+use crate::domain::ids::RunId;
 use crate::run::Exit;
 
 /// What a command prints, and how it ends.
@@ -20,6 +21,11 @@ impl Told {
     /// A result that there is nothing to say about.
     pub(super) fn of(result: String, exit: Exit) -> Self {
         Self { result, complaint: None, note: None, exit }
+    }
+
+    /// The same of a run, for the log.
+    pub(super) fn of_run(self, run: RunId) -> Self {
+        Self { complaint: self.complaint.map(|complaint| complaint.of_run(run)), ..self }
     }
 
     /// Prints all of it.

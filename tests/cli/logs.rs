@@ -1,6 +1,7 @@
 //! Logs: every line of a run has its id, JSON stays JSON to the end, and a failure is said once.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use serde_json::{Map, Value};
 
@@ -60,10 +61,25 @@ fn a_failure_is_one_line_in_a_json_log() {
 }
 
 #[test]
+fn what_kept_a_run_from_writing_is_said_with_its_id() {
+    let services = Simulated::start(&["--fleet", "8:8"]);
+    let _ = services.json(&["sync"], 0);
+    let mapping = fs::read_to_string(services.mapping()).unwrap();
+    let gone = (1..9).map(|index| format!("{},GONE{index}\n", 77_000_000 + index));
+    fs::write(services.mapping(), format!("{mapping}{}", gone.collect::<String>())).unwrap();
+    let output = services.command(&["sync", "-v", "--log-format", "json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    let lines = lines(&output.stderr);
+    assert!(lines.iter().any(|line| line["level"] == "ERROR" && line["exit_code"] == 4), "{lines:?}");
+    let run = &with_message(&lines, "the run is over")[0]["run"];
+    assert!(lines.iter().all(|line| line.get("run") == Some(run)), "{lines:?}");
+}
+
+#[test]
 fn everything_that_is_wrong_with_a_configuration_is_a_line_each_in_a_json_log() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("psasync.toml");
-    std::fs::write(&path, "[umbrela]\n").unwrap();
+    fs::write(&path, "[umbrela]\n").unwrap();
     let output = psasync().args(["sync", "--log-format", "json", "--config"]).arg(&path).output().unwrap();
     assert_eq!(output.status.code(), Some(78));
     let lines = lines(&output.stderr);

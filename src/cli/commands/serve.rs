@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 use uuid::Uuid;
 
 use super::sync::night;
@@ -79,7 +79,7 @@ impl Nights for Household<'_> {
             Ok(ready) => ready,
             Err(failure) => {
                 not_begun(&self.valid, scheduled).await;
-                return NightEnd { exit: told(scheduled, Err(failure)), timetable: None };
+                return NightEnd { exit: told(Err(failure)), timetable: None };
             }
         };
         self.valid.clone_from(&ready.config);
@@ -87,22 +87,14 @@ impl Nights for Household<'_> {
             Ok(job) => night(&ready, &job, Format::Text).await.and_then(|shown| shown.print()),
             Err(failure) => Err(failure),
         };
-        NightEnd { exit: told(scheduled, ended), timetable: Some(Timetable::of(&ready.config)) }
+        NightEnd { exit: told(ended), timetable: Some(Timetable::of(&ready.config)) }
     }
 }
 
-/// Says what the run itself has not said: its end, and why it was not carried out, are in the log already.
-fn told(scheduled: DateTime<Utc>, ended: Result<Exit, Failure>) -> Exit {
-    match ended {
-        Ok(exit) => {
-            if exit == Exit::Degraded {
-                warn!(%scheduled, "companies need a person");
-            }
-            exit
-        }
-        Err(failure) => {
-            failure.print();
-            failure.exit
-        }
-    }
+/// Says why there is no result: how a run ended that has one is in the log already.
+fn told(ended: Result<Exit, Failure>) -> Exit {
+    ended.unwrap_or_else(|failure| {
+        failure.print();
+        failure.exit
+    })
 }

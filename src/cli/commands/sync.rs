@@ -33,7 +33,7 @@ pub(super) async fn night(ready: &Ready, job: &Job, format: Format) -> Result<To
     let run = surroundings.run;
     let told = async { Ok(told(ready, &watched(ready, &surroundings, job).await?, format)) };
     let told = told.instrument(run_span(run, job.work.command())).await;
-    told.map_err(|failure: Failure| failure.of_run(run))
+    told.map(|told| told.of_run(run)).map_err(|failure: Failure| failure.of_run(run))
 }
 
 /// What a run came to, and how the command ends.
