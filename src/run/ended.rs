@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::domain::ids::RunId;
 use crate::domain::work::Work;
 use crate::resolve::Scope;
-use crate::store::{Outcome, StateError};
+use crate::store::{LeaseError, LeaseName, Outcome, StateError};
 
 /// What is said of a run that no signal stopped.
 pub const OUT_OF_TIME: &str = "the run's time was over before everything was written";
@@ -90,10 +90,18 @@ impl EndedRun<'_> {
         }
     }
 
-    /// Whether somebody has to be told: whoever names companies on the command line sees what becomes of them.
+    /// Whether somebody has to be told: whoever names companies on the command line sees what becomes of them, and what becomes of the
+    /// night is told by the run that has the lease.
     #[must_use]
     pub fn is_watched(&self) -> bool {
-        !matches!(self.scope, Scope::Companies(_))
+        !matches!(self.scope, Scope::Companies(_)) && !self.found_lease_taken()
+    }
+
+    /// Whether it never began, because another run had the lease: it is in no history.
+    fn found_lease_taken(&self) -> bool {
+        // The lease of the set-up is asked for later, by a run that has one for its records.
+        let taken = |error: &LeaseError| matches!(error, LeaseError::Held { name: LeaseName::Records(_), .. });
+        matches!(self.done, Err(RunError::Lease(error)) if taken(error))
     }
 
     /// Whether a person hears of it as good news: it did everything, which the one before it did not.

@@ -30,7 +30,7 @@ struct Inbox {
 struct Receiver {
     address: SocketAddr,
     inbox: Inbox,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Receiver {
@@ -41,7 +41,7 @@ impl Receiver {
         let address = listener.local_addr().unwrap();
         let app = Router::new().fallback(take).with_state(inbox.clone());
         runtime.spawn(async move { axum::serve(listener, app).await });
-        Self { address, inbox, _runtime: runtime }
+        Self { address, inbox, runtime }
     }
 
     fn url(&self) -> String {
@@ -275,6 +275,19 @@ fn a_heartbeat_begins_and_ends_with_every_nightly_run_and_with_no_other() {
         assert!(run(arguments, 0).1.is_empty(), "{arguments:?}");
     }
     assert_eq!(run(&["notify", "test"], 0).1, ["GET /CANARY/log?tag=night"]);
+}
+
+#[test]
+fn a_run_that_finds_the_lease_taken_says_nothing_about_the_night() {
+    let (services, receiver) = (Simulated::start(&["--fleet", "1:1"]), Receiver::start(200));
+    let lease = receiver.runtime.block_on(services.take_lease());
+    let mut command = services.command(&["sync"]);
+    command.env("PSASYNC_NOTIFY__HEARTBEAT__URL", format!("http://{}/beat", receiver.address));
+    let output = command.env(URL, receiver.url()).output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+    let told = lines(&receiver);
+    assert!(told.iter().all(|line| line == "GET /beat/start"), "{told:?}");
+    receiver.runtime.block_on(lease.release()).unwrap();
 }
 
 #[test]

@@ -76,7 +76,9 @@ impl<'a> Watched<'a> {
             if let Some(ping) = ping {
                 // What has not arrived by now says less than what follows it.
                 ping.abort();
-                notifiers.ended(exit).await;
+                if ended.is_watched() {
+                    notifiers.ended(exit).await;
+                }
             }
         };
         tokio::join!(told, pinged);
