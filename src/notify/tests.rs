@@ -31,6 +31,7 @@ fn notice(event: Event) -> RunNotice {
         exit: Exit::Failed,
         tenant: "cw.example/acme".to_owned(),
         work: Work::Night,
+        shard: None,
         scheduled,
         run: None,
         before: None,

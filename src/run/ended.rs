@@ -100,7 +100,8 @@ impl EndedRun<'_> {
     /// Whether it never began, because another run had the lease: it is in no history.
     fn found_lease_taken(&self) -> bool {
         // The lease of the set-up is asked for later, by a run that has one for its records.
-        let taken = |error: &LeaseError| matches!(error, LeaseError::Held { name: LeaseName::Records(_), .. });
+        let taken =
+            |error: &LeaseError| matches!(error, LeaseError::Held { name: LeaseName::Records(_), .. });
         matches!(self.done, Err(RunError::Lease(error)) if taken(error))
     }
 

@@ -14,6 +14,7 @@ use super::report::Report;
 use crate::config::Event;
 use crate::domain::finding::{Reason, Severity};
 use crate::domain::ids::{PsaId, RunId};
+use crate::domain::shard::Shard;
 use crate::domain::work::Work;
 use crate::plan::Counts;
 use crate::plan::guard::Refusal;
@@ -44,6 +45,8 @@ pub struct RunNotice {
     pub tenant: String,
     /// What it was for.
     pub work: Work,
+    /// Which shard of the mapping it was about; `None` for all of it.
+    pub shard: Option<Shard>,
     /// The instant that it was for.
     pub scheduled: DateTime<Utc>,
     /// Its id; `None` for one that could not begin.
@@ -88,6 +91,7 @@ impl RunNotice {
             exit: ended.exit,
             tenant: ended.tenant.clone(),
             work: ended.work,
+            shard: ended.scope.shard(),
             scheduled: ended.scheduled,
             run: Some(ended.run),
             before: ended.before,
@@ -116,6 +120,7 @@ impl RunNotice {
             exit: Exit::Config,
             tenant,
             work: Work::Night,
+            shard: None,
             scheduled,
             run: None,
             before: None,

@@ -150,6 +150,21 @@ fn a_run_that_did_everything_is_told_once_after_one_that_did_not() {
 }
 
 #[test]
+fn a_shard_is_told_by_its_own_name_with_its_own_run_before() {
+    let (services, receiver) = (Simulated::start(&[]), Receiver::start(204));
+    let told = |shard: &str| {
+        run(&services, &["sync", "--shard", shard], &receiver.url(), 3);
+        receiver.notice().unwrap()
+    };
+    for (shard, before) in [("0/2", Value::Null), ("1/2", Value::Null), ("0/2", "degraded".into())] {
+        let notice = told(shard);
+        assert_eq!((&notice["shard"], &notice["before"]), (&shard.into(), &before));
+        let title = notice["title"].as_str().unwrap();
+        assert!(title.starts_with(&format!("psasync sync of shard {shard} at ")), "{title}");
+    }
+}
+
+#[test]
 fn a_notifier_that_fails_changes_nothing_about_the_run() {
     let services = Simulated::start(&[]);
     let refusing = Receiver::start(500);

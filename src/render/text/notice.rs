@@ -88,13 +88,11 @@ pub fn notice(notice: &Notice) -> NoticeText {
 }
 
 fn of_run(notice: &RunNotice) -> NoticeText {
-    let command = notice.work.command();
+    let shard = notice.shard.map(|shard| format!(" of {}", shard.title())).unwrap_or_default();
+    let run = format!("psasync {}{shard} at {}", notice.work.command(), notice.tenant);
     let title = match notice.event {
-        Event::Recovered => format!("psasync {command} at {}: recovered", notice.tenant),
-        event => {
-            let code = notice.exit.code();
-            format!("psasync {command} at {}: {} (exit code {code})", notice.tenant, event.name())
-        }
+        Event::Recovered => format!("{run}: recovered"),
+        event => format!("{run}: {} (exit code {})", event.name(), notice.exit.code()),
     };
     let paragraphs =
         [facts(notice), trouble(notice), refusals(notice), companies(notice), remedies(notice), next(notice)];
@@ -210,6 +208,7 @@ mod tests {
             exit,
             tenant: "cw.example/acme".to_owned(),
             work: Work::Night,
+            shard: None,
             scheduled: "2026-12-01T00:00:00Z".parse().unwrap(),
             run: None,
             before: None,
@@ -328,6 +327,20 @@ mod tests {
 
         `psasync history` lists the runs.
         "#);
+    }
+
+    #[test]
+    fn the_notice_of_a_shard_says_which() {
+        let of_shard =
+            |event, exit| of_run(&RunNotice { shard: "2/8".parse().ok(), ..run(event, exit) }).title;
+        assert_eq!(
+            of_shard(Event::Degraded, Exit::Degraded),
+            "psasync sync of shard 2/8 at cw.example/acme: degraded (exit code 3)"
+        );
+        assert_eq!(
+            of_shard(Event::Recovered, Exit::Done),
+            "psasync sync of shard 2/8 at cw.example/acme: recovered"
+        );
     }
 
     #[test]

@@ -24,6 +24,8 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct Run<'a> {
     command: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<String>,
     scheduled: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<Span>,
@@ -73,6 +75,7 @@ pub fn notice(notice: &Notice) -> String {
 fn run(notice: &RunNotice) -> Run<'_> {
     Run {
         command: notice.work.command(),
+        shard: notice.shard.map(|shard| shard.to_string()),
         scheduled: time(notice.scheduled),
         window: notice.work.window().map(span),
         run_id: notice.run,
