@@ -1,5 +1,6 @@
 //! Why a command ends without a result, as a person reads it.
 
+use anstream::adapter::strip_str;
 use owo_colors::OwoColorize as _;
 use tracing::error;
 
@@ -52,6 +53,7 @@ impl Failure {
             return printer::note(&self.text());
         }
         for Statement { message, hint } in &self.statements {
+            let message = strip_str(message);
             let hint = (!hint.is_empty()).then_some(hint.as_str());
             let run = self.run.map(tracing::field::display);
             error!(run, hint, exit_code = self.exit.code(), "{message}");
@@ -64,7 +66,7 @@ impl Failure {
 
     /// As it looks without colours.
     pub(super) fn plain(&self) -> String {
-        anstream::adapter::strip_str(&self.text()).to_string()
+        strip_str(&self.text()).to_string()
     }
 }
 

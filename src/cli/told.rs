@@ -41,7 +41,7 @@ impl Told {
             complaint.print();
         }
         if let Some(note) = &self.note {
-            printer::note(note);
+            printer::tell(note);
         }
     }
 }

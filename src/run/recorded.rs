@@ -293,5 +293,6 @@ fn call_counts(calls: &Calls) -> CallCounts {
 /// What the lines of a run's log stand in, unless its caller has opened it already. Of the highest level, so that it is never left out.
 pub fn run_span(run: RunId, command: &'static str) -> Span {
     let current = Span::current();
-    if current.is_none() { error_span!("run", id = %run, command) } else { current }
+    let is_open = current.metadata().is_some_and(|span| span.name() == "run");
+    if is_open { current } else { error_span!("run", id = %run, command) }
 }

@@ -1,7 +1,7 @@
 //! Logs on stderr.
 //!
 //! A run's lines stand inside a span `run`, which has its id and its command. In JSON all fields are members of one flat object, those of the
-//! spans included; `run` is the run's id.
+//! spans included; `run` is the run's id. Where a command is about several tenants, each line stands inside a span `tenant` as well.
 
 use std::fmt;
 use std::io::Write;

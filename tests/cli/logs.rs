@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use crate::simulated::{Simulated, psasync, text};
 
 /// Every line of stderr, as an object without anything nested.
-fn lines(stderr: &[u8]) -> Vec<Map<String, Value>> {
+pub(crate) fn lines(stderr: &[u8]) -> Vec<Map<String, Value>> {
     let object = |line: &str| {
+        assert!(!line.contains("\\u001b"), "colours: {line}");
         let value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let Value::Object(members) = value else { panic!("no object: {line}") };
         assert!(members.values().all(|value| !value.is_object() && !value.is_array()), "nested: {line}");

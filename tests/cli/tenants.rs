@@ -1,5 +1,6 @@
 //! A folder with one configuration for each tenant.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Output;
 
@@ -7,6 +8,7 @@ use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::logs::lines;
 use crate::simulated::{Simulated, psasync, text};
 
 /// Two tenants, `alpha` and `beta`, each with services of its own.
@@ -91,6 +93,25 @@ fn a_tenant_that_fails_stops_no_other_and_decides_how_the_command_ends() {
     assert!(report["tenants"][0]["error"].as_str().unwrap().contains("aardvark.toml:1"), "{report}");
     let output = folder.run(&["plan"], &[]);
     assert!(text(&output.stderr).contains("tenant `aardvark`:\nerror:"), "{}", text(&output.stderr));
+}
+
+#[rstest]
+#[case::run("sync")]
+#[case::plan("plan")]
+fn every_line_of_a_json_log_says_whom_it_is_about(#[case] command: &str) {
+    let folder = Folder::new();
+    fs::write(folder.folder.path().join("aardvark.toml"), "[umbrella\n").unwrap();
+    let output = folder.run(&[command, "-v", "--log-format", "json"], &[]);
+    assert_eq!(output.status.code(), Some(78), "{}", text(&output.stderr));
+    let lines = lines(&output.stderr);
+    let told: BTreeSet<_> = lines.iter().map(|line| line.get("tenant").and_then(Value::as_str)).collect();
+    assert_eq!(told, [Some("aardvark"), Some("alpha"), Some("beta")].into(), "{lines:?}");
+    assert!(
+        lines.iter().all(|line| (line["tenant"] == "aardvark") == (line["level"] == "ERROR")),
+        "{lines:?}"
+    );
+    let runs: BTreeSet<_> = lines.iter().filter_map(|line| line.get("run")).map(Value::to_string).collect();
+    assert_eq!(runs.len(), if command == "sync" { 2 } else { 0 }, "each has a run of its own: {runs:?}");
 }
 
 #[rstest]

@@ -4,6 +4,7 @@
 
 use futures_util::future::join_all;
 use serde_json::Value;
+use tracing::{Instrument as _, Span, error_span};
 
 use super::{backfill, plan, sync};
 use crate::cli::args::{Command, PlanFormat};
@@ -15,6 +16,7 @@ use crate::cli::told::Told;
 use crate::render::json::v1::TenantReport;
 use crate::render::{json, markdown, text};
 use crate::run::Exit;
+use crate::telemetry::is_json;
 
 /// What became of one tenant.
 type Outcome = Result<Told, Failure>;
@@ -27,7 +29,11 @@ pub(in crate::cli) async fn run(
 ) -> Result<Exit, Failure> {
     let format = check(tenants, command)?;
     // On the heap: a run is large, and all of them wait here at once.
-    let outcomes = join_all(contexts.iter().map(|context| Box::pin(carry_out(context, command)))).await;
+    let outcomes = tenants
+        .iter()
+        .zip(contexts)
+        .map(|(tenant, context)| Box::pin(carry_out(context, command).instrument(tenant_span(&tenant.name))));
+    let outcomes = join_all(outcomes).await;
     let exit = Exit::worst(outcomes.iter().map(|outcome| match outcome {
         Ok(told) => told.exit,
         Err(failure) => failure.exit,
@@ -38,9 +44,14 @@ pub(in crate::cli) async fn run(
         format => one_after_the_other(&names, &outcomes, format),
     })?;
     for (name, outcome) in names.iter().zip(&outcomes) {
-        aside(name, outcome);
+        tenant_span(name).in_scope(|| aside(name, outcome));
     }
     Ok(exit)
+}
+
+/// What the lines of a tenant's log stand in.
+fn tenant_span(name: &str) -> Span {
+    error_span!("tenant", id = name)
 }
 
 async fn carry_out(context: &Context, command: &Command) -> Outcome {
@@ -112,7 +123,9 @@ fn aside(name: &str, outcome: &Outcome) {
     if outcome.as_ref().is_ok_and(is_silent) {
         return;
     }
-    printer::note(&format!("tenant `{name}`:"));
+    if !is_json() {
+        printer::note(&format!("tenant `{name}`:"));
+    }
     match outcome {
         Ok(told) => told.print_aside(),
         Err(failure) => failure.print(),
