@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::ended::EndedRun;
+use super::exit::Exit;
 use super::report::{Calls, Report};
 use super::surroundings::state_reader;
 use crate::apply::LineOutcome;
@@ -75,9 +76,13 @@ pub struct LatestRun {
 }
 
 impl LatestRun {
-    /// A run that has just ended; `None` where it was over some companies only. Of earlier ones it knows nothing.
+    /// A run that has just ended; `None` where it was over some companies only, or another run has the lease: that one's numbers are wanted.
+    /// Of earlier ones it knows nothing.
     #[must_use]
     pub fn of(ended: &EndedRun<'_>) -> Option<Self> {
+        if ended.exit == Exit::Leased {
+            return None;
+        }
         let shard = shard(ended.scope.title().as_deref())?;
         let outcome = ended.exit.outcome();
         Some(Self {
@@ -225,4 +230,34 @@ fn updated(plan: &LinePlan, outcome: &LineOutcome, began: DateTime<Utc>) -> Opti
         return Some(began);
     }
     stamp::read(plan.destination.as_ref()?.expected[FieldId::LastUpdated].text()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::work::Work;
+    use crate::resolve::Scope;
+    use crate::run::RunError;
+
+    #[test]
+    fn a_run_that_another_one_kept_from_beginning_replaces_no_metrics() {
+        let now = "2026-11-22T00:00:00Z".parse().unwrap();
+        let measured = |exit| {
+            LatestRun::of(&EndedRun {
+                run: RunId::new(now, &[7; 10]),
+                tenant: String::new(),
+                work: Work::Night,
+                scope: Scope::Fleet,
+                scheduled: now,
+                started_at: now,
+                finished_at: now,
+                exit,
+                done: Err(&RunError::Stopped),
+                calls: Calls::default(),
+                before: None,
+            })
+        };
+        assert_eq!(measured(Exit::Leased), None);
+        assert!(measured(Exit::Failed).is_some());
+    }
 }
