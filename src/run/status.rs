@@ -112,15 +112,16 @@ impl Status {
         self.history.iter().flat_map(|history| &history.runs).take(RUNS_TOLD_MAX)
     }
 
-    /// The last night over the whole mapping that is over or died; of one in shards a shard that was not carried out, if there is one.
+    /// The last night over the whole mapping that is over or died. Of one in shards, the last run of each shard of its division counts, and
+    /// one that was not carried out comes first.
     #[must_use]
     pub fn last_night(&self) -> Option<&PastRun> {
         let runs = self.history.iter().flat_map(|history| &history.runs);
         let mut nights = runs.filter(|run| is_night(run) && run.outcome != PastRun::RUNNING);
         let latest = nights.next()?;
         let mut scopes = BTreeSet::from([&latest.row.scope]);
-        // A shard that was run again counts as it ended last.
-        let siblings = nights.filter(|run| run.row.scheduled == latest.row.scheduled);
+        // Not by the instant that they were for: each shard is a process with a clock of its own.
+        let siblings = nights.filter(|run| division(run) == division(latest));
         let mut shards = siblings.filter(|run| scopes.insert(&run.row.scope));
         if is_carried_out(latest) {
             shards.find(|run| !is_carried_out(run)).or(Some(latest))
@@ -151,6 +152,11 @@ fn is_night(run: &PastRun) -> bool {
     let is_whole =
         |scope: &Option<String>| scope.as_deref().is_none_or(|scope| Shard::titled(scope).is_some());
     run.row.command == Work::Night.command() && is_whole(&run.row.scope)
+}
+
+/// Into how many shards the mapping was divided for a night; `None` for the whole.
+fn division(night: &PastRun) -> Option<u32> {
+    night.row.scope.as_deref().and_then(Shard::titled).map(Shard::count)
 }
 
 fn is_carried_out(night: &PastRun) -> bool {

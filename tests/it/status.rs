@@ -102,9 +102,10 @@ async fn a_shard_that_was_not_carried_out_is_told_until_it_ran_again() {
     let state = night.state().await;
     let runs = [(0, Outcome::Failed), (1, Outcome::Done), (0, Outcome::Degraded)];
     for (number, (shard, outcome)) in runs.into_iter().enumerate() {
-        let (now, scope) = (night.simulation.now(), Some(format!("shard {shard}/2")));
-        let (scheduled, started_at) = (now, now + TimeDelta::minutes(i64::try_from(number).unwrap()));
-        let id = night.run().id;
+        let scope = Some(format!("shard {shard}/2"));
+        // Each process has a clock of its own, by which its run is scheduled.
+        let started_at = night.simulation.now() + TimeDelta::minutes(i64::try_from(number).unwrap());
+        let (id, scheduled) = (night.run().id, started_at);
         state
             .begin_run(&NewRun { id, command: "sync", about: None, scope, scheduled, started_at })
             .await
