@@ -55,6 +55,8 @@ pub struct Site {
     config_path: Arc<Path>,
     environment: Arc<[(String, String)]>,
     metrics: Arc<Metrics>,
+    /// Its name, where it is one of several tenants.
+    tenant: Option<Arc<str>>,
 }
 
 impl Site {
@@ -70,13 +72,14 @@ impl Site {
             config_path: config_path.into(),
             environment: environment.into_iter().collect(),
             metrics: Arc::default(),
+            tenant: None,
         }
     }
 
-    /// With the metrics of the runs that this process makes.
+    /// With the metrics of the runs that this process makes, in which they are those of `tenant`, where it is one of several.
     #[must_use]
-    pub fn measured_by(self, metrics: Arc<Metrics>) -> Self {
-        Self { metrics, ..self }
+    pub fn measured_by(self, metrics: Arc<Metrics>, tenant: Option<&str>) -> Self {
+        Self { metrics, tenant: tenant.map(Arc::from), ..self }
     }
 
     fn now(&self) -> DateTime<Utc> {

@@ -20,7 +20,7 @@ pub(super) async fn metrics(State(site): State<Site>) -> Response {
     if let Ok(loaded) = config::load(&site.config_path, site.environment.iter().cloned())
         && let Ok(Ok(runs)) = timeout(STATE_MAX, latest_runs(&loaded.config)).await
     {
-        site.metrics.learn(None, runs);
+        site.metrics.learn(site.tenant.as_deref(), runs);
     }
     ([(CONTENT_TYPE, TEXT_FORMAT)], site.metrics.text()).into_response()
 }

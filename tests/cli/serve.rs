@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use psasync::clock::Clock;
 
 use crate::echo::Services;
-use crate::simulated::{Simulated, text};
+use crate::simulated::{Simulated, psasync, text};
 
 const PAGES: [&str; 3] = ["/healthz", "/healthz/fresh", "/readyz"];
 
@@ -132,4 +132,23 @@ fn serve_makes_up_the_run_that_was_missed_before_it_started() {
     assert!(runs[0]["scheduled"].as_str().unwrap().contains("T00:00:00"), "{}", runs[0]);
     let (code, told) = serving.end("-INT");
     assert_eq!(code, Some(130), "{told}");
+}
+
+#[test]
+fn a_tenant_of_several_is_in_the_metrics_once_and_by_its_name() {
+    let services = Simulated::start(&["--fleet", "1:1"]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(services.config(), folder.path().join("alpha.toml")).unwrap();
+    let command = || {
+        let mut command = psasync();
+        command.arg("--config").arg(folder.path()).args(["--tenant", "alpha"]);
+        command
+    };
+    assert!(command().arg("sync").output().unwrap().status.success());
+    let serving = Serving::start(command());
+    let (_, metrics) = serving.ask("GET /metrics");
+    let attempts: Vec<_> =
+        metrics.lines().filter(|line| line.starts_with("psasync_last_attempt_timestamp_seconds{")).collect();
+    assert!(attempts.len() == 1 && attempts[0].contains("tenant=\"alpha\""), "{attempts:?}");
+    serving.end("-TERM");
 }

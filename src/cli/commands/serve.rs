@@ -25,7 +25,7 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<Exit, Failure> {
     let environment = environment()?;
     let listener = listen(config.serve.listen).await?;
     let site = Site::new(|| Clock::system().now(), &context.config_path, environment.clone());
-    let site = site.measured_by(Arc::clone(&context.metrics));
+    let site = site.measured_by(Arc::clone(&context.metrics), context.tenant.as_deref());
     let over = CancellationToken::new();
     let pages = tokio::spawn(listener.serve(router(site), over.clone()));
     // The pages stay up until the last write was finished.
