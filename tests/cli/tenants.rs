@@ -147,3 +147,23 @@ fn what_would_leave_a_tenant_out_or_mix_two_up_is_78() {
     let output = psasync().arg("sync").arg("--config").arg(nothing.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(78), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_tenant_that_cannot_begin_stays_in_the_metrics_as_it_was() {
+    let folder = Folder::new();
+    let file = folder.folder.path().join("psasync.prom");
+    let sync = |exit| {
+        let output = folder.run(&["sync", "--metrics-file", file.to_str().unwrap()], &[]);
+        assert_eq!(output.status.code(), Some(exit), "{}", text(&output.stderr));
+        fs::read_to_string(&file).unwrap()
+    };
+    let of_alpha = |metrics: &str| -> Vec<String> {
+        metrics.lines().filter(|line| line.contains("tenant=\"alpha\"")).map(str::to_owned).collect()
+    };
+    let before = of_alpha(&sync(0));
+    assert!(!before.is_empty());
+    fs::write(folder.folder.path().join("alpha.toml"), "[umbrella\n").unwrap();
+    let after = sync(78);
+    assert_eq!(of_alpha(&after), before);
+    assert!(after.contains("tenant=\"beta\""), "{after}");
+}

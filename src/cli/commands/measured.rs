@@ -10,7 +10,7 @@ use crate::cli::context::{Ready, wire_settings};
 use crate::cli::files;
 use crate::http::Wire;
 use crate::run::{EndedRun, LatestRun, latest_runs};
-use crate::telemetry::metrics::{Push, with_successes_of};
+use crate::telemetry::metrics::{Push, with_other_tenants_of, with_successes_of};
 
 /// How long a push gateway may take.
 const PUSH_MAX: Duration = Duration::from_secs(10);
@@ -42,8 +42,11 @@ async fn recall(ready: &Ready) -> bool {
 fn write(ready: &Ready, is_complete: bool) {
     let Some(path) = &ready.config.metrics.file else { return };
     let mut text = ready.metrics.text();
-    if !is_complete && let Ok(earlier) = fs::read_to_string(path) {
-        text = with_successes_of(&text, &earlier);
+    if let Ok(earlier) = fs::read_to_string(path) {
+        text = with_other_tenants_of(&text, &earlier);
+        if !is_complete {
+            text = with_successes_of(&text, &earlier);
+        }
     }
     if let Err(error) = files::write_public(path, &text) {
         warn!(error, "the metrics were not written");

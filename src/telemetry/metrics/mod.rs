@@ -8,8 +8,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::collector::Collector;
@@ -97,14 +97,38 @@ impl Metrics {
 
 /// `text`, completed by what an earlier one says of successes that it does not know of.
 #[must_use]
+/// `text`, completed by what an earlier one says of tenants that it does not know of: they have not ended yet, or could not begin.
+#[must_use]
+pub fn with_other_tenants_of(text: &str, earlier: &str) -> String {
+    let known: BTreeSet<_> = text.lines().filter_map(tenant).collect();
+    completed(text, earlier, |_, line| tenant(line).is_some_and(|tenant| !known.contains(tenant)))
+}
+
 pub fn with_successes_of(text: &str, earlier: &str) -> String {
-    let is_success = |line: &&str| line.starts_with(SUCCESS) && line[SUCCESS.len()..].starts_with('{');
     let labels = |line: &str| line.rsplit_once(' ').map(|(labels, _)| labels.to_owned());
-    let known: Vec<_> = text.lines().filter(is_success).map(labels).collect();
-    let missing = earlier.lines().filter(is_success).filter(|line| !known.contains(&labels(line)));
-    let missing: String = missing.map(|line| format!("{line}\n")).collect();
-    let kind = format!("# TYPE {SUCCESS} gauge\n");
-    text.replacen(&kind, &format!("{kind}{missing}"), 1)
+    let known: BTreeSet<_> = text.lines().map(labels).collect();
+    completed(text, earlier, |name, line| name == SUCCESS && !known.contains(&labels(line)))
+}
+
+/// `text` with those lines of an earlier one that are missing in it, each among those of its metric.
+fn completed(text: &str, earlier: &str, is_missing: impl Fn(&str, &str) -> bool) -> String {
+    let mut completed = String::new();
+    for line in text.lines() {
+        let _ = writeln!(completed, "{line}");
+        let Some((name, _)) = line.strip_prefix("# TYPE ").and_then(|of| of.split_once(' ')) else { continue };
+        let its = earlier.lines().filter(|line| line.split_once('{').is_some_and(|(of, _)| of == name));
+        for line in its.filter(|line| is_missing(name, line)) {
+            let _ = writeln!(completed, "{line}");
+        }
+    }
+    completed
+}
+
+/// The tenant of a line, as the line spells it.
+fn tenant(line: &str) -> Option<&str> {
+    let (_, labels) = line.split_once(",tenant=\"")?;
+    let end = labels.find("\",").or_else(|| labels.find("\"}"))?;
+    Some(&labels[..end])
 }
 
 /// A command that is divided into other shards than before has no old ones any more, nor the whole.

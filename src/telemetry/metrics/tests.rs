@@ -152,6 +152,32 @@ fn what_an_earlier_file_says_of_successes_stays_where_nothing_newer_is_known() {
 
 #[tokio::test]
 async fn a_push_replaces_what_the_gateway_has_of_the_company_and_its_password_is_a_header() {
+#[test]
+fn a_file_keeps_what_it_says_of_tenants_that_this_process_knows_nothing_of() {
+    let metrics = |tenants: &[Option<&str>], started_at| {
+        let metrics = Metrics::default();
+        for tenant in tenants {
+            metrics.learn(*tenant, [run("sync", started_at, Outcome::Done)]);
+        }
+        metrics.text()
+    };
+    let earlier = metrics(&[None, Some("north"), Some("north \"1\"")], "2026-11-21T00:00:00Z");
+    let now = metrics(&[Some("north")], "2026-11-22T00:00:00Z");
+    let text = with_other_tenants_of(&now, &earlier);
+    let of = |text: &str, tenant: &str| -> Vec<String> {
+        text.lines().filter(|line| line.contains(tenant)).map(str::to_owned).collect()
+    };
+    let other = r#"tenant="north \"1\"""#;
+    assert_eq!((of(&text, other), of(&earlier, other).is_empty()), (of(&earlier, other), false));
+    assert_eq!(of(&text, r#"tenant="north""#), of(&now, r#"tenant="north""#));
+    assert_eq!(text.lines().count(), now.lines().count() + of(&earlier, other).len(), "and nothing else: {text}");
+    let mut names: Vec<_> =
+        text.lines().filter_map(|line| line.split_once('{').map(|(name, _)| name)).collect();
+    names.dedup();
+    assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len(), "each metric in one place: {text}");
+    assert_eq!(with_other_tenants_of(&text, &text), text);
+}
+
     let script = Script::of(vec![reply(202, ""), reply(200, "")]);
     let url = Secret::new("https://psasync:p%40ss@push.example/gate/".to_owned());
     let push = Push { url: &url, company: "acme süd", replaces_all: true };
