@@ -18,10 +18,10 @@ const PUSH_MAX: Duration = Duration::from_secs(10);
 /// Takes the run into the metrics of this process, and writes and pushes them where the configuration says so.
 pub(super) async fn tell(ready: &Ready, ended: &EndedRun<'_>) {
     let Some(run) = LatestRun::of(ended) else { return };
-    let is_complete = recall(ready).await;
+    let (is_complete, shard) = (recall(ready).await, run.shard.clone());
     ready.metrics.learn(ready.tenant.as_deref(), [run]);
     write(ready, is_complete);
-    push(ready, is_complete).await;
+    push(ready, shard.as_deref(), is_complete).await;
 }
 
 /// Takes what the state knows of earlier runs. `false` where it knows nothing, or cannot be used.
@@ -53,11 +53,11 @@ fn write(ready: &Ready, is_complete: bool) {
     }
 }
 
-async fn push(ready: &Ready, is_complete: bool) {
+async fn push(ready: &Ready, shard: Option<&str>, is_complete: bool) {
     let Some(url) = &ready.config.metrics.push_url else { return };
     let company = &ready.config.connectwise.company_id;
-    let push = Push { url, company, replaces_all: is_complete };
-    let text = ready.metrics.of_tenant(ready.tenant.as_deref()).text();
+    let push = Push { url, company, shard, replaces_all: is_complete };
+    let text = ready.metrics.of_part(ready.tenant.as_deref(), shard).text();
     let pushed = async {
         let wire = Wire::new(&wire_settings(&ready.config)).map_err(|error| error.to_string())?;
         match timeout(PUSH_MAX, push.send(&wire, text)).await {

@@ -69,11 +69,13 @@ impl Metrics {
         }
     }
 
-    /// Those of one tenant's runs alone.
+    /// Those of one tenant's runs alone that were about the same part of the mapping: a shard, or `None` for the whole.
     #[must_use]
-    pub fn of_tenant(&self, tenant: Option<&str>) -> Self {
+    pub fn of_part(&self, tenant: Option<&str>, shard: Option<&str>) -> Self {
         let (all, its) = (self.latest.lock(), Self::default());
-        let is_its = |(series, _): &(&Series, &LatestRun)| series.tenant.as_deref() == tenant;
+        let is_its = |(series, _): &(&Series, &LatestRun)| {
+            series.tenant.as_deref() == tenant && series.shard.as_deref() == shard
+        };
         let runs = all.iter().filter(is_its).map(|(series, run)| (series.clone(), run.clone()));
         its.latest.lock().extend(runs);
         its
@@ -95,8 +97,6 @@ impl Metrics {
     }
 }
 
-/// `text`, completed by what an earlier one says of successes that it does not know of.
-#[must_use]
 /// `text`, completed by what an earlier one says of tenants that it does not know of: they have not ended yet, or could not begin.
 #[must_use]
 pub fn with_other_tenants_of(text: &str, earlier: &str) -> String {
@@ -104,6 +104,8 @@ pub fn with_other_tenants_of(text: &str, earlier: &str) -> String {
     completed(text, earlier, |_, line| tenant(line).is_some_and(|tenant| !known.contains(tenant)))
 }
 
+/// `text`, completed by what an earlier one says of successes that it does not know of.
+#[must_use]
 pub fn with_successes_of(text: &str, earlier: &str) -> String {
     let labels = |line: &str| line.rsplit_once(' ').map(|(labels, _)| labels.to_owned());
     let known: BTreeSet<_> = text.lines().map(labels).collect();
@@ -115,7 +117,9 @@ fn completed(text: &str, earlier: &str, is_missing: impl Fn(&str, &str) -> bool)
     let mut completed = String::new();
     for line in text.lines() {
         let _ = writeln!(completed, "{line}");
-        let Some((name, _)) = line.strip_prefix("# TYPE ").and_then(|of| of.split_once(' ')) else { continue };
+        let Some((name, _)) = line.strip_prefix("# TYPE ").and_then(|of| of.split_once(' ')) else {
+            continue;
+        };
         let its = earlier.lines().filter(|line| line.split_once('{').is_some_and(|(of, _)| of == name));
         for line in its.filter(|line| is_missing(name, line)) {
             let _ = writeln!(completed, "{line}");

@@ -1,7 +1,7 @@
 //! Gives the metrics to a Prometheus Pushgateway, for runs that are over before anybody could read them.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, StatusCode};
@@ -19,6 +19,8 @@ pub struct Push<'a> {
     pub url: &'a Secret,
     /// The login company; the label `instance` keeps those apart that share a gateway.
     pub company: &'a str,
+    /// The shard of the run. Shards end side by side, and each replaces what is known of itself alone.
+    pub shard: Option<&'a str>,
     /// Whether what is not told any more is dropped. Otherwise it stays: what is told may not be all.
     pub replaces_all: bool,
 }
@@ -60,7 +62,11 @@ impl Push<'_> {
         url.set_username("").ok()?;
         url.set_password(None).ok()?;
         let segments = ["metrics", "job", "psasync", "instance", self.company];
-        url.path_segments_mut().ok()?.pop_if_empty().extend(segments);
+        // A shard has a slash in its name, which the gateway takes in this form only.
+        let shard = self.shard.map(|shard| ["shard@base64".to_owned(), URL_SAFE_NO_PAD.encode(shard)]);
+        let mut path = url.path_segments_mut().ok()?;
+        path.pop_if_empty().extend(segments).extend(shard.iter().flatten());
+        drop(path);
         let method = if self.replaces_all { Method::PUT } else { Method::POST };
         let mut request = Request::builder().method(method).uri(url.as_str());
         request = request.header(CONTENT_TYPE, TEXT_FORMAT);

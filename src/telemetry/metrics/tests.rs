@@ -120,8 +120,13 @@ fn tenants_and_shards_are_told_apart_and_former_shards_are_gone() {
     psasync_last_attempt_timestamp_seconds{command="sync",tenant="north \"1\"",shard="1/2"} 1795305691.5
     psasync_last_attempt_timestamp_seconds{command="sync",tenant="south"} 1795305690.5
     "#);
-    let south = metrics.of_tenant(Some("south")).text();
+    let south = metrics.of_part(Some("south"), None).text();
     assert!(south.contains("tenant=\"south\"") && !south.contains("north"), "{south}");
+    let second = metrics.of_part(Some("north \"1\""), Some("1/2")).text();
+    assert!(
+        second.contains("\"1/2\"") && !second.contains("\"0/2\"") && !second.contains("south"),
+        "{second}"
+    );
     // The whole again, and what the state still has of shards comes too late.
     metrics.learn(Some("north \"1\""), [run("sync", "2026-11-23T00:00:00Z", Outcome::Done)]);
     metrics.learn(Some("north \"1\""), [shard("1/2", "2026-11-22T00:00:01Z")]);
@@ -150,8 +155,6 @@ fn what_an_earlier_file_says_of_successes_stays_where_nothing_newer_is_known() {
     assert_eq!(with_successes_of(&text, &text), text);
 }
 
-#[tokio::test]
-async fn a_push_replaces_what_the_gateway_has_of_the_company_and_its_password_is_a_header() {
 #[test]
 fn a_file_keeps_what_it_says_of_tenants_that_this_process_knows_nothing_of() {
     let metrics = |tenants: &[Option<&str>], started_at| {
@@ -170,7 +173,11 @@ fn a_file_keeps_what_it_says_of_tenants_that_this_process_knows_nothing_of() {
     let other = r#"tenant="north \"1\"""#;
     assert_eq!((of(&text, other), of(&earlier, other).is_empty()), (of(&earlier, other), false));
     assert_eq!(of(&text, r#"tenant="north""#), of(&now, r#"tenant="north""#));
-    assert_eq!(text.lines().count(), now.lines().count() + of(&earlier, other).len(), "and nothing else: {text}");
+    assert_eq!(
+        text.lines().count(),
+        now.lines().count() + of(&earlier, other).len(),
+        "and nothing else: {text}"
+    );
     let mut names: Vec<_> =
         text.lines().filter_map(|line| line.split_once('{').map(|(name, _)| name)).collect();
     names.dedup();
@@ -178,9 +185,11 @@ fn a_file_keeps_what_it_says_of_tenants_that_this_process_knows_nothing_of() {
     assert_eq!(with_other_tenants_of(&text, &text), text);
 }
 
+#[tokio::test]
+async fn a_push_replaces_what_the_gateway_has_of_the_company_and_its_password_is_a_header() {
     let script = Script::of(vec![reply(202, ""), reply(200, "")]);
     let url = Secret::new("https://psasync:p%40ss@push.example/gate/".to_owned());
-    let push = Push { url: &url, company: "acme süd", replaces_all: true };
+    let push = Push { url: &url, company: "acme süd", shard: None, replaces_all: true };
     push.send(&*script, "text\n".to_owned()).await.unwrap();
     Push { replaces_all: false, ..push }.send(&*script, String::new()).await.unwrap();
     let seen = script.seen();
@@ -193,11 +202,20 @@ fn a_file_keeps_what_it_says_of_tenants_that_this_process_knows_nothing_of() {
 }
 
 #[tokio::test]
+async fn a_shard_replaces_at_the_gateway_what_is_known_of_itself_alone() {
+    let script = Script::of(vec![reply(200, "")]);
+    let url = Secret::new("https://push.example".to_owned());
+    let push = Push { url: &url, company: "acme", shard: Some("0/8"), replaces_all: true };
+    push.send(&*script, String::new()).await.unwrap();
+    assert_eq!(script.seen()[0].line(), "PUT /metrics/job/psasync/instance/acme/shard@base64/MC84");
+}
+
+#[tokio::test]
 async fn a_push_that_fails_names_the_host_alone() {
     let script = Script::of(vec![reply(302, ""), unconnected()]);
     let url = Secret::new("https://push.example/hunter2".to_owned());
     for _ in 0..2 {
-        let push = Push { url: &url, company: "acme", replaces_all: true };
+        let push = Push { url: &url, company: "acme", shard: None, replaces_all: true };
         let error = push.send(&*script, String::new()).await.unwrap_err().to_string();
         assert!(error.contains(".example") && !error.contains("hunter2"), "{error}");
     }
