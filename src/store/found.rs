@@ -98,14 +98,16 @@ impl State {
             for line in found.lines {
                 keep_line(&mut transaction, &tenant, &at, line).await?;
             }
-            for (code, subject) in found.general_gone {
-                let delete =
-                    "DELETE FROM general_findings WHERE tenant = $1 AND reason = $2 AND subject = $3";
-                let query = sqlx::query(delete).bind(&tenant).bind(code).bind(subject);
-                query.execute(&mut *transaction).await?;
-            }
-            for finding in found.general {
-                keep_general(&mut transaction, &tenant, &at, finding).await?;
+            let gone = found.general_gone.into_iter().map(|key| (key, None));
+            let general = found.general.into_iter();
+            let general = general
+                .map(|finding| ((finding.reason.code().to_owned(), finding.subject.clone()), Some(finding)));
+            // In one order: shards find the same ones side by side, and must not wait for each other in a circle.
+            for ((code, subject), finding) in gone.chain(general).collect::<BTreeMap<_, _>>() {
+                match finding {
+                    Some(finding) => keep_general(&mut transaction, &tenant, &at, finding).await?,
+                    None => remove_general(&mut transaction, &tenant, code, subject).await?,
+                }
             }
             transaction.commit().await
         };
@@ -151,6 +153,17 @@ async fn keep_line(
         query.execute(&mut **transaction).await?;
     }
     Ok(())
+}
+
+async fn remove_general(
+    transaction: &mut Transaction<'_, Any>,
+    tenant: &str,
+    code: String,
+    subject: String,
+) -> Result<(), sqlx::Error> {
+    let delete = "DELETE FROM general_findings WHERE tenant = $1 AND reason = $2 AND subject = $3";
+    let query = sqlx::query(delete).bind(tenant.to_owned()).bind(code).bind(subject);
+    query.execute(&mut **transaction).await.map(drop)
 }
 
 async fn keep_general(

@@ -3,11 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use psasync::domain::finding::{Finding, Reason};
 use psasync::secret::Secret;
-use psasync::store::{Journal, Place, State, StateError, StateReader};
+use psasync::store::{Found, Journal, Place, State, StateError, StateReader};
 
 use crate::server::{PASSWORD, Server, USER};
-use crate::suite::{TENANT, begin, begun, clock, note, run_id};
+use sqlx::AssertSqlSafe;
+
+use crate::suite::{START, TENANT, at, begin, begun, clock, note, run_id};
 use crate::{Home, elsewhere};
 
 /// What both ways to open the state say.
@@ -120,4 +123,38 @@ async fn a_run_survives_a_restart_of_its_server() {
     assert_eq!(state.reader().writes_of_run(run_id(1)).await.unwrap().len(), 2);
     assert_eq!(reader.writes_of_run(run_id(1)).await.unwrap().len(), 2);
     lease.release().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn findings_are_kept_in_one_order_so_that_no_two_shards_wait_for_each_other() {
+    let home = Home::new();
+    let state = home.open().await;
+    let finding = |id: u64| Finding::new(Reason::Unmapped, id, "no company in the mapping");
+    let found = |general: Vec<Finding>, general_gone| Found {
+        at: at(START),
+        lines: Vec::new(),
+        gone: Vec::new(),
+        general,
+        general_gone,
+    };
+    state.keep_found(found(vec![finding(1), finding(2)], Vec::new())).await.unwrap();
+    let touch = |subject: &str| {
+        AssertSqlSafe(format!("UPDATE general_findings SET severity = severity WHERE subject = '{subject}'"))
+    };
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    // Another shard is between the first and the second when this one begins.
+    let keep = elsewhere::connected(&home.url(), async |connection| {
+        sqlx::raw_sql("BEGIN").execute(&mut *connection).await.unwrap();
+        sqlx::raw_sql(touch("1")).execute(&mut *connection).await.unwrap();
+        let gone = vec![("unmapped".to_owned(), "2".to_owned())];
+        let keep = state.keep_found(found(vec![finding(1)], gone));
+        let other = async {
+            while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *connection).await.unwrap() == 0 {}
+            sqlx::raw_sql(touch("2")).execute(&mut *connection).await?;
+            sqlx::raw_sql("COMMIT").execute(&mut *connection).await
+        };
+        let (kept, other) = tokio::join!(keep, other);
+        (kept.map_err(|error| error.to_string()), other.map(drop).map_err(|error| error.to_string()))
+    });
+    assert_eq!(keep, (Ok(()), Ok(())));
 }
