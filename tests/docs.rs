@@ -235,6 +235,16 @@ fn alerts_and_the_dashboard_ask_for_metrics_that_there_are() {
 }
 
 #[test]
+fn the_dashboard_keeps_installations_apart_where_it_keeps_shards_apart() {
+    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/psasync.json")).unwrap();
+    let mut queries = Vec::new();
+    texts_of(&dashboard, "expr", &mut queries);
+    let by_shard: Vec<_> = queries.into_iter().filter(|query| query.contains("shard")).collect();
+    assert!(!by_shard.is_empty());
+    assert!(by_shard.iter().all(|query| query.contains("by (instance, tenant, shard")), "{by_shard:?}");
+}
+
+#[test]
 fn every_setting_that_a_document_names_exists() {
     let sections: BTreeSet<_> = KEYS.iter().map(|key| key.section()).collect();
     let names_setting = |word: &&str| {
