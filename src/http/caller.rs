@@ -13,7 +13,7 @@ use tracing::{Instrument as _, debug, debug_span, trace, warn};
 
 use super::counters::Counters;
 use super::exchange::Exchange;
-use super::limiter::Limiter;
+use super::limiter::{Limiter, Pass};
 use super::retry::{
     Answer, Attempt, Judgement, NotSent, ReadError, RetrySettings, Wait, Waits, WriteOutcome, judge_read,
     judge_write,
@@ -71,7 +71,8 @@ impl<E: Exchange> Caller<E> {
     pub async fn read<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<Answer<T>, ReadError> {
         let secrets = Secrets::of(call.request.headers());
         let judge = |attempt| judge_read(attempt, self.clock.now(), &secrets);
-        match self.send(call, call.deadline, None, judge).await {
+        // On the heap, here and below: what waits here is large, and is part of everything that asks.
+        match Box::pin(self.send(call, call.deadline, None, judge)).await {
             Ok(outcome) => outcome,
             Err(last) => {
                 let last = last.and_then(Result::err).map(Box::new);
@@ -93,7 +94,7 @@ impl<E: Exchange> Caller<E> {
         let end = [call.deadline, not_after].into_iter().flatten().min();
         let secrets = Secrets::of(call.request.headers());
         let judge = |attempt| judge_write(attempt, self.clock.now(), &secrets);
-        match self.send(call, end, Some(stop), judge).await {
+        match Box::pin(self.send(call, end, Some(stop), judge)).await {
             Ok(outcome) => outcome,
             Err(_) if stop.is_cancelled() => WriteOutcome::NotSent(NotSent::Stopped),
             Err(_) if call.deadline.is_some_and(|deadline| Some(deadline) == end) => {
@@ -115,13 +116,13 @@ impl<E: Exchange> Caller<E> {
         let mut last = None;
         let mut attempts_left = self.settings.attempts_max.max(1);
         loop {
-            if !self.let_through(call.limiter, end, stop).await {
-                return Err(last);
-            }
+            let Some(pass) = self.let_through(call.limiter, end, stop).await else { return Err(last) };
             if last.is_some() {
                 self.counters.count_retry();
             }
-            let Judgement { outcome, again } = judge(self.attempt(call.request).await);
+            let attempt = self.attempt(call.request).await;
+            drop(pass);
+            let Judgement { outcome, again } = judge(attempt);
             attempts_left -= 1;
             let Some(wait) = again else { return Ok(outcome) };
             let span = waits.next(wait);
@@ -147,30 +148,27 @@ impl<E: Exchange> Caller<E> {
         }
     }
 
-    /// Waits for the limiter. `false` where `end` or `stop` came first.
-    async fn let_through(
+    /// Waits for the limiter. `None` where `end` or `stop` came first.
+    async fn let_through<'l>(
         &self,
-        limiter: &Limiter,
+        limiter: &'l Limiter,
         end: Option<Instant>,
         stop: Option<&CancellationToken>,
-    ) -> bool {
+    ) -> Option<Pass<'l>> {
         let asked_at = Instant::now();
         let acquired = async {
             match end {
-                Some(end) => timeout_at(end, limiter.acquire()).await.is_ok() && Instant::now() < end,
-                None => {
-                    limiter.acquire().await;
-                    true
-                }
+                Some(end) => timeout_at(end, limiter.acquire()).await.ok().filter(|_| Instant::now() < end),
+                None => Some(limiter.acquire().await),
             }
         };
-        let is_through = tokio::select! {
+        let pass = tokio::select! {
             biased;
-            () = cancelled(stop) => false,
-            is_through = acquired => is_through,
+            () = cancelled(stop) => None,
+            pass = acquired => pass,
         };
         self.counters.count_wait(asked_at.elapsed());
-        is_through
+        pass
     }
 
     async fn attempt(&self, request: &Request<Bytes>) -> Attempt {
@@ -364,7 +362,7 @@ mod tests {
         let error = caller(&script).read::<u64>(call).await.unwrap_err();
         assert_eq!(error.refusal().unwrap().status, 429);
         assert_eq!(script.seen().len(), 1);
-        assert_eq!(limiter.acquire().await, Duration::from_secs(1800));
+        assert_eq!(limiter.acquire().await.waited, Duration::from_secs(1800));
     }
 
     #[rstest]
@@ -417,7 +415,7 @@ mod tests {
         let limiter = Limiter::new(&[]);
         let call = Call { request: &request(), limiter: &limiter, deadline: None };
         assert!(caller(&script).read::<u64>(call).await.is_err());
-        assert_eq!(limiter.acquire().await, Duration::from_secs(20));
+        assert_eq!(limiter.acquire().await.waited, Duration::from_secs(20));
     }
 
     #[tokio::test(start_paused = true)]
@@ -441,7 +439,7 @@ mod tests {
     async fn a_write_that_waited_too_long_is_not_sent() {
         let script = Script::of(vec![reply(200, "")]);
         let limiter = Limiter::new(&[Window::per_minute(1)]);
-        limiter.acquire().await;
+        drop(limiter.acquire().await);
         let not_after = Some(Instant::now() + Duration::from_secs(60));
         let call = Call { request: &request(), limiter: &limiter, deadline: None };
         let caller = caller(&script);

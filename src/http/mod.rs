@@ -33,7 +33,7 @@ pub use counters::{Counters, Traffic};
 pub use decode::{Complaint, DecodeError};
 pub use exchange::{Exchange, ExchangeError, Sent, TlsProblem};
 pub use inspect::{Host, HostCertificate, HostTls, Inspect, Inspector};
-pub use limiter::{Limiter, Window};
+pub use limiter::{Limiter, Pass, Window};
 pub use redirect::{HostPattern, RedirectError};
 pub use retry::{Answer, NotSent, ReadError, Refusal, RetrySettings, WriteOutcome};
 pub use secrets::Secrets;

@@ -19,9 +19,6 @@ const TOKEN: &[(usize, i64)] = &[(20, 60_000)];
 const ADMIN: &[(usize, i64)] = &[(5, 1_000), (14, 60_000), (350, 1_800_000)];
 const REPORTS: &[(usize, i64)] = &[(5, 1_000)];
 const CONNECTWISE: &[(usize, i64)] = &[(1_000, 60_000)];
-/// Windows are looked at without this part: psasync counts requests as it sends them, and on a machine that has more to do than it can they
-/// arrive late, one more so than the next. Whether the service's own windows held is told by its answers.
-const LATE: i64 = 12;
 
 impl Asked {
     /// The requests of a log, in the order of their arrival.
@@ -67,7 +64,7 @@ impl Asked {
             for (max, span) in windows {
                 let max = max * speed as usize;
                 let fullest = (0..times.len())
-                    .map(|first| times[first..].partition_point(|at| at - times[first] < span - span / LATE));
+                    .map(|first| times[first..].partition_point(|at| at - times[first] < *span));
                 let fullest = fullest.max().unwrap_or_default();
                 assert!(fullest <= max, "{name}: {fullest} requests in {span} ms, the limit is {max}");
             }
