@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
@@ -21,7 +22,9 @@ const CONNECTIONS_MAX: usize = 64;
 const HEAD_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// How long answers may still take that were begun when the end came.
+/// How long a connection may last, however it is used: clients that do not read their answers must not keep all places.
+const CONNECTION_MAX: Duration = Duration::from_secs(15);
+/// How long answers may still take that were begun when the end came, that of their connection or of all.
 const FAREWELL_MAX: Duration = Duration::from_secs(5);
 /// How long to wait after a connection could not be accepted, such as for want of file descriptors.
 const ACCEPTED_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -74,7 +77,7 @@ impl Listener {
         }
         drop(self.0);
         tasks.close();
-        let _ = tokio::time::timeout(FAREWELL_MAX, tasks.wait()).await;
+        let _ = timeout(FAREWELL_MAX, tasks.wait()).await;
     }
 }
 
@@ -86,9 +89,9 @@ async fn answer(stream: TcpStream, pages: Router, stop: CancellationToken) {
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        _ = timeout(CONNECTION_MAX, stop.cancelled()) => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            timeout(FAREWELL_MAX, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {
@@ -101,6 +104,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use axum::routing::get;
+    use bytes::Bytes;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::sync::Notify;
 
@@ -146,6 +150,24 @@ mod tests {
         let (listener, address) = listening().await;
         tokio::spawn(listener.serve(Router::new(), CancellationToken::new()));
         assert_eq!(ask(address, "GET / HTTP/1.1\r\nhost: ").await, "");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_that_never_read_keep_no_place_for_ever() {
+        let (listener, address) = listening().await;
+        let large = Bytes::from(vec![b'x'; 16 * 1024 * 1024]);
+        let pages = Router::new().route("/", get(async || "alive")).route("/large", get(async move || large));
+        tokio::spawn(listener.serve(pages, CancellationToken::new()));
+        let mut idle = Vec::new();
+        for _ in 0..CONNECTIONS_MAX {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+            stream.readable().await.unwrap();
+            idle.push(stream);
+        }
+        let request = ask(address, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let answer = timeout(Duration::from_secs(30), request).await;
+        assert!(answer.unwrap().ends_with("\r\n\r\nalive"));
     }
 
     #[tokio::test]
