@@ -1,10 +1,11 @@
 //! What a notice says, for every notifier that shows it to people.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use owo_colors::OwoColorize as _;
 
-use super::{counts_line, line, plain_refusal};
+use super::{counts_line, line, reach};
 use crate::config::Event;
 use crate::domain::finding::Reason;
 use crate::run::{Delivery, Exit, Notice, RunNotice, Trouble, TroubledCompany};
@@ -143,7 +144,9 @@ fn trouble(notice: &RunNotice) -> Paragraph {
 }
 
 fn refusals(notice: &RunNotice) -> Paragraph {
-    let refused = notice.refusals.iter().map(plain_refusal);
+    // A line each: one for all would lose its end, the key, where the companies' names are long.
+    let refused =
+        notice.refusals.iter().flat_map(|refusal| iter::once(refusal.to_string()).chain(reach(refusal)));
     let now = notice.approve_with.iter().map(|command| format!("To let a run pass once: {command}"));
     let next = notice
         .approve_next_with
@@ -230,6 +233,18 @@ mod tests {
         (0..count).map(company).collect()
     }
 
+    fn refusal() -> Refusal {
+        Refusal {
+            rule: Rule::MaxZeroedPercent,
+            key: "guards.max_zeroed_percent",
+            measured: Share { part: 5, whole: 6 },
+            limit_percent: 30,
+            what: "fell for",
+            of: "companies",
+            companies: vec![PsaId::new("ACME").unwrap()],
+        }
+    }
+
     fn shown(notice: RunNotice) -> String {
         let text = super::notice(&Notice::Run(Box::new(notice)));
         format!("{}\n\n{}", text.title, text.body())
@@ -275,18 +290,9 @@ mod tests {
 
     #[test]
     fn a_refused_run_says_what_lets_it_pass() {
-        let refusal = Refusal {
-            rule: Rule::MaxZeroedPercent,
-            key: "guards.max_zeroed_percent",
-            measured: Share { part: 5, whole: 6 },
-            limit_percent: 30,
-            what: "fell for",
-            of: "companies",
-            companies: vec![PsaId::new("ACME").unwrap()],
-        };
         let notice = RunNotice {
             counts: [(Bucket::Updated, 6)].into(),
-            refusals: vec![refusal],
+            refusals: vec![refusal()],
             approve_with: Some("psasync sync --approve max-zeroed-percent".to_owned()),
             approve_next_with: Some("psasync approve max-zeroed-percent".to_owned()),
             ..run(Event::Refused, Exit::Refused)
@@ -299,7 +305,9 @@ mod tests {
         Nothing was written. As planned:
         6 mapping lines = 0 unchanged + 6 updated + 0 created + 0 held + 0 partial + 0 skipped + 0 failed + 0 paused
 
-        refused by `max-zeroed-percent`: fell for 5 of 6 companies (83.3 %), the limit is 30 %; companies: ACME; to change the rule for good: `guards.max_zeroed_percent` in the configuration
+        refused by `max-zeroed-percent`: fell for 5 of 6 companies (83.3 %), the limit is 30 %
+        companies: ACME
+        to change the rule for good: `guards.max_zeroed_percent` in the configuration
         To let a run pass once: psasync sync --approve max-zeroed-percent
         To let the next nightly run pass once: psasync approve max-zeroed-percent
 
@@ -327,6 +335,14 @@ mod tests {
 
         `psasync history` lists the runs.
         "#);
+    }
+
+    #[test]
+    fn a_refusal_with_long_names_still_says_its_key() {
+        let companies = (0..5).map(|index| PsaId::new(&format!("ACME-{index}-{}", "x".repeat(90))).unwrap());
+        let refusals = vec![Refusal { companies: companies.collect(), ..refusal() }];
+        let text = shown(RunNotice { refusals, ..run(Event::Refused, Exit::Refused) });
+        assert!(text.contains("`guards.max_zeroed_percent` in the configuration"), "{text}");
     }
 
     #[test]
