@@ -30,7 +30,7 @@ pub struct Measures {
     pub changes: BTreeMap<String, BTreeMap<String, u64>>,
     /// Findings by reason code.
     pub findings: BTreeMap<String, u64>,
-    /// The earliest Last Updated of a record that the run looked at, as it is after the run; `None` where there is none that can be read.
+    /// The earliest Last Updated of a record whose line was not skipped, as it is after the run; `None` where there is none that can be read.
     pub oldest_record: Option<DateTime<Utc>>,
     /// Requests to Umbrella.
     pub umbrella: Requests,

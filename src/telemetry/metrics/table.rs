@@ -183,7 +183,7 @@ pub const METRICS: &[Metric] = &[
         name: "psasync_oldest_record_timestamp_seconds",
         unit: Unit::Time,
         labels: &[],
-        help: "the earliest Last Updated among the records that the last run looked at, as it was after the run; absent where there is none",
+        help: "the earliest Last Updated among the records of companies that the last run did not skip, as it was after the run; absent where there is none",
         read: |latest| latest.measures.oldest_record.map(time).into_iter().collect(),
     },
 ];
