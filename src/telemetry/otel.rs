@@ -1,5 +1,5 @@
-//! OpenTelemetry: the same metrics, and the spans of runs, over OTLP/HTTP. Set up by OpenTelemetry's own variables; without an endpoint nothing
-//! is sent.
+//! OpenTelemetry: the same metrics, and the spans of runs, over OTLP/HTTP. Set up by OpenTelemetry's own variables; what has no
+//! endpoint is not sent.
 //!
 //! What cannot be sent is lost, and changes nothing about a run. Requests go through psasync's own [`Wire`]: no redirect is followed, no proxy
 //! is taken from the environment, and there is no second TLS stack. `http` is for collectors on this machine.
@@ -95,14 +95,21 @@ impl OpenTelemetry {
             resource = resource.with_service_name("psasync");
         }
         let resource = resource.build();
-        let spans = SpanExporter::builder().with_http().with_http_client(client.clone()).build()?;
-        let spans =
-            SdkTracerProvider::builder().with_batch_exporter(spans).with_resource(resource.clone()).build();
-        let exporter = MetricExporter::builder().with_http().with_http_client(client).build()?;
-        let provider =
-            SdkMeterProvider::builder().with_periodic_exporter(exporter).with_resource(resource).build();
+        // An exporter without an endpoint would look for a collector on this machine.
+        let [for_all, for_spans, for_metrics] = endpoints.map(|(_, endpoint)| endpoint.is_some());
+        let mut spans = SdkTracerProvider::builder().with_resource(resource.clone());
+        if for_all || for_spans {
+            let exporter = SpanExporter::builder().with_http().with_http_client(client.clone()).build()?;
+            spans = spans.with_batch_exporter(exporter);
+        }
+        let mut provider = SdkMeterProvider::builder().with_resource(resource);
+        if for_all || for_metrics {
+            let exporter = MetricExporter::builder().with_http().with_http_client(client).build()?;
+            provider = provider.with_periodic_exporter(exporter);
+        }
+        let provider = provider.build();
         instruments(&provider, metrics);
-        Ok(Some(Self { spans, metrics: provider }))
+        Ok(Some(Self { spans: spans.build(), metrics: provider }))
     }
 
     /// What makes spans of those that the code opens.

@@ -5,6 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rstest::rstest;
+
 use crate::simulated::{Simulated, text};
 
 /// Paths and bodies of what was sent.
@@ -71,6 +73,23 @@ fn a_collector_gets_the_metrics_and_the_spans_of_a_run() {
         assert!(spans.contains(name), "{name}");
     }
     assert!(spans.contains("service.name") && spans.contains("psasync"));
+}
+
+#[rstest]
+#[case::spans("TRACES", "/v1/traces", "/v1/metrics")]
+#[case::metrics("METRICS", "/v1/metrics", "/v1/traces")]
+fn a_signal_without_a_collector_is_sent_to_none(
+    #[case] signal: &str,
+    #[case] path: &str,
+    #[case] other: &str,
+) {
+    let services = Simulated::start(&["--fleet", "1:1"]);
+    let (url, received) = collector();
+    let mut command = services.command(&["sync"]);
+    let variable = format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT");
+    let output = command.env(variable, format!("{url}{path}")).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert!(!sent(&received, path).is_empty() && sent(&received, other).is_empty());
 }
 
 #[test]
