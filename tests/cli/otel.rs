@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
+use crate::serve::Serving;
 use crate::simulated::{Simulated, text};
 
 /// Paths and bodies of what was sent.
@@ -90,6 +91,18 @@ fn a_signal_without_a_collector_is_sent_to_none(
     let output = command.env(variable, format!("{url}{path}")).output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
     assert!(!sent(&received, path).is_empty() && sent(&received, other).is_empty());
+}
+
+#[test]
+fn serve_tells_a_collector_of_runs_before_it_started() {
+    let services = Simulated::start(&["--fleet", "1:1"]);
+    services.json(&["sync"], 0);
+    let (url, received) = collector();
+    let mut command = services.command(&[]);
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", url);
+    let (code, told) = Serving::start(command).end("-TERM");
+    assert_eq!(code, Some(143), "{told}");
+    assert!(sent(&received, "/v1/metrics").contains("psasync_last_run_outcome"), "{told}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::simulated::{Simulated, psasync, text};
 const PAGES: [&str; 3] = ["/healthz", "/healthz/fresh", "/readyz"];
 
 /// A process that serves, with what it says.
-struct Serving {
+pub(crate) struct Serving {
     process: Child,
     stderr: BufReader<std::process::ChildStderr>,
     address: String,
@@ -22,7 +22,7 @@ struct Serving {
 
 impl Serving {
     /// On any port, which its log names.
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         command.arg("serve").env("PSASYNC_SERVE__LISTEN", "127.0.0.1:0").stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
@@ -47,7 +47,7 @@ impl Serving {
     }
 
     /// Sends a signal, and gives back how the process ended and what it said since.
-    fn end(mut self, signal: &str) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, String) {
         assert!(
             Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap().success()
         );

@@ -25,7 +25,7 @@ pub(super) async fn tell(ready: &Ready, ended: &EndedRun<'_>) {
 }
 
 /// Takes what the state knows of earlier runs. `false` where it knows nothing, or cannot be used.
-async fn recall(ready: &Ready) -> bool {
+pub(super) async fn recall(ready: &Ready) -> bool {
     match latest_runs(&ready.config).await {
         Ok(runs) => {
             let knows_any = !runs.is_empty();

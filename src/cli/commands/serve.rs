@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
 
+use super::measured::recall;
 use super::sync::night;
 use super::watched::not_begun;
 use crate::cli::args::{Format, ScopeArgs};
@@ -21,9 +22,9 @@ use crate::run::{Caretaker, Exit, NightEnd, Nights, Served, Timetable, serve, se
 use crate::web::{Listener, Site, router};
 
 pub(in crate::cli) async fn run(context: &Context) -> Result<Exit, Failure> {
-    let config = context.ready()?.config;
+    let ready = context.ready()?;
     let environment = environment()?;
-    let listener = listen(config.serve.listen).await?;
+    let listener = listen(ready.config.serve.listen).await?;
     let site = Site::new(|| Clock::system().now(), &context.config_path, environment.clone());
     let site = site.measured_by(Arc::clone(&context.metrics), context.tenant.as_deref());
     let over = CancellationToken::new();
@@ -31,8 +32,10 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<Exit, Failure> {
     // The pages stay up until the last write was finished.
     let caretaker =
         Caretaker { now: &|| Clock::system().now(), random: &random, stop: &context.signals.stop };
-    let timetable = Timetable::of(&config);
-    serve(timetable, &caretaker, &mut Household { context, environment, valid: config }).await;
+    let timetable = Timetable::of(&ready.config);
+    let mut household = Household { context, environment, valid: ready.config.clone() };
+    // Whoever is sent the metrics, and does not ask for them, hears of earlier runs as well.
+    tokio::join!(recall(&ready), serve(timetable, &caretaker, &mut household));
     over.cancel();
     pages.await.map_err(|error| Failure::failed(format!("the pages failed: {error}"), ""))?;
     Ok(context.signals.exit().unwrap_or(Exit::Done))

@@ -225,8 +225,8 @@ Every metric, made from the table in `src/telemetry/metrics/table.rs`. [Deployme
 alert rules and the dashboard.
 
 All are gauges, and say what the last run of a command came to; a run of some companies only (`--company`) is not told of. They mean the same in a file,
-in a push gateway, at `/metrics` and in OpenTelemetry. What is known of earlier runs comes from the state, so that a run that fails, a backfill, or a restart of `serve`
-loses nothing. No label holds a company or an organization.
+in a push gateway, at `/metrics` and in OpenTelemetry. What is known of earlier runs comes from the state, at the end of each run, when `serve` starts and when
+`/metrics` is asked: a run that fails, a backfill, or a restart of `serve` loses nothing that the state has. No label holds a company or an organization.
 
 ";
 
