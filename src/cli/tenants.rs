@@ -68,8 +68,18 @@ pub(super) fn choose(globals: &Globals) -> Result<Choice, Failure> {
         Some(name) => Some(named(&tenants, name, path)?),
         None => placed(&tenants, path)?,
     };
-    check_variables(globals.tenant.is_some())?;
-    check_distinct(&tenants)?;
+    match variable_of_one()? {
+        Some((name, path)) if globals.tenant.is_none() => {
+            return Err(Failure::new(
+                Exit::Config,
+                format!("{name}: `{path}` would be the same for every tenant"),
+                "set it in each tenant's file, or name one tenant with `--tenant`",
+            ));
+        }
+        // It is about the tenant that was named. What the others are is not in their files alone then.
+        Some(_) => {}
+        None => check_distinct(&tenants)?,
+    }
     Ok(match chosen {
         Some(Tenant { name, config_path }) => {
             Choice::One { config_path: config_path.clone(), tenant: Some(name.clone()), is_by_job }
@@ -141,22 +151,11 @@ fn placed<'t>(tenants: &'t [Tenant], folder: &Path) -> Result<Option<&'t Tenant>
     Ok(usize::try_from(place.index()).ok().and_then(|index| tenants.get(index)))
 }
 
-/// A variable holds for every tenant alike, so that it must not say what tells them apart.
-fn check_variables(is_named: bool) -> Result<(), Failure> {
-    if is_named {
-        return Ok(());
-    }
+/// A variable that says what tells tenants apart, and the setting that it is of.
+fn variable_of_one() -> Result<Option<(String, String)>, Failure> {
     let paths = OF_ONE_TENANT.into_iter().flat_map(|path| [path.to_owned(), format!("{path}_file")]);
-    let known: BTreeMap<_, _> = paths.map(|path| (variable(&path), path)).collect();
-    let set = environment()?.into_iter().find_map(|(name, _)| known.get(&name).map(|path| (name, path)));
-    match set {
-        None => Ok(()),
-        Some((name, path)) => Err(Failure::new(
-            Exit::Config,
-            format!("{name}: `{path}` would be the same for every tenant"),
-            "set it in each tenant's file, or name one tenant with `--tenant`",
-        )),
-    }
+    let mut known: BTreeMap<_, _> = paths.map(|path| (variable(&path), path)).collect();
+    Ok(environment()?.into_iter().find_map(|(name, _)| known.remove_entry(&name)))
 }
 
 /// Two tenants on one key would exceed its limits together; two that write the same records would write them twice. Files that are not

@@ -74,22 +74,20 @@ impl State {
         self.0.database.run(note).await
     }
 
-    /// Takes away what waited for a run that is carried out by now. What was given anew meanwhile waits for the next one.
+    /// Takes away what waited for a run that was carried out, which the history says by now. What was given anew meanwhile waits for the
+    /// next one.
     ///
     /// After a run over a shard, it waits on for the other shards, and goes with the last of them that is carried out.
     ///
     /// # Errors
     /// Where the state cannot be written.
     pub async fn use_up_approvals(&self, waivers: &Waivers, shard: Option<Shard>) -> Result<(), StateError> {
-        let others = format!(
-            "(SELECT COUNT(DISTINCT r.scope) {USED_BY_SHARDS} AND r.scope LIKE $7 AND r.scope <> $8) >= $9"
-        );
+        let shards = format!("(SELECT COUNT(DISTINCT r.scope) {USED_BY_SHARDS} AND r.scope LIKE $7) >= $8");
         let delete = format!(
-            "DELETE FROM approvals WHERE tenant = $3 AND rule = $4 AND psa_key = $5 AND given_at = $6 AND {others}"
+            "DELETE FROM approvals WHERE tenant = $3 AND rule = $4 AND psa_key = $5 AND given_at = $6 AND {shards}"
         );
-        let siblings = shard.map(division).unwrap_or_default();
-        let others = shard.map_or(0, |shard| i64::from(shard.count()) - 1);
-        let scope = shard.map(Shard::title).unwrap_or_default();
+        let division = shard.map(division).unwrap_or_default();
+        let shards = shard.map_or(0, |shard| i64::from(shard.count()));
         let (tenant, waivers) = (self.0.tenant.clone(), waivers.clone());
         let use_up = async move |pool: &AnyPool| {
             let mut transaction = pool.begin().await?;
@@ -99,7 +97,7 @@ impl State {
                 let query =
                     carried_out(sqlx::query(AssertSqlSafe(delete.clone()))).bind(&tenant).bind(rule.name());
                 let query = query.bind(psa_key).bind(time::written(*since));
-                query.bind(&siblings).bind(&scope).bind(others).execute(&mut *transaction).await?;
+                query.bind(&division).bind(shards).execute(&mut *transaction).await?;
             }
             transaction.commit().await
         };

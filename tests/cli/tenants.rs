@@ -83,6 +83,21 @@ fn one_tenant_is_chosen_by_name_or_by_the_job() {
 }
 
 #[test]
+fn a_variable_that_says_what_tells_tenants_apart_is_about_the_one_that_is_named() {
+    let folder = Folder::new();
+    let beta = folder.folder.path().join("beta.toml");
+    let settings = fs::read_to_string(&beta).unwrap();
+    let (before, after) = settings.split_once("company_id = \"").unwrap();
+    let (company, after) = after.split_once('"').unwrap();
+    let variables = [("PSASYNC_CONNECTWISE__COMPANY_ID", company)];
+    for settings in [settings.clone(), format!("{before}company_id = \"\"{after}")] {
+        fs::write(&beta, settings).unwrap();
+        let plan = folder.json(&["plan", "--tenant", "beta"], &variables, 0);
+        assert_eq!(plan["companies"][0]["organization_id"], 4_000_001);
+    }
+}
+
+#[test]
 fn a_tenant_that_fails_stops_no_other_and_decides_how_the_command_ends() {
     let folder = Folder::new();
     fs::write(folder.folder.path().join("aardvark.toml"), "[umbrella\n").unwrap();

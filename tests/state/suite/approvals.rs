@@ -113,6 +113,32 @@ async fn a_company_that_is_forgotten_leaves_no_approval_and_no_known_record() {
     assert_eq!(state.reader().known_records("T").await.unwrap(), [known(3, "BETA", Some(8))]);
 }
 
+/// A run over a shard that is let pass.
+async fn begin_with(state: &State, run: u8, shard: Shard, waivers: &Waivers) {
+    let run_of = NewRun { scope: Some(shard.title()), ..new_run(run, START) };
+    state.begin_run(&run_of).await.unwrap();
+    state.note_approvals(run_id(run), waivers).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_goes_with_the_last_shards_also_where_they_end_together() {
+    let home = Home::new();
+    let (state, now) = (home.open().await, at(START));
+    state.approve(Rule::MaxCreates, None, now).await.unwrap();
+    let waivers: Waivers = state.reader().approvals(now).await.unwrap().into_iter().collect();
+    let shards = [(1, Shard::new(0, 2).unwrap()), (2, Shard::new(1, 2).unwrap())];
+    for (run, shard) in shards {
+        begin_with(&state, run, shard, &waivers).await;
+    }
+    for (run, _) in shards {
+        state.finish_run(run_id(run), &ended(Outcome::Done, START)).await.unwrap();
+    }
+    for (_, shard) in shards {
+        state.use_up_approvals(&waivers, Some(shard)).await.unwrap();
+    }
+    assert_eq!(state.reader().approvals(now).await.unwrap(), []);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_approval_lets_every_shard_pass_once_and_goes_with_the_last() {
     let home = Home::new();
@@ -126,15 +152,11 @@ async fn an_approval_lets_every_shard_pass_once_and_goes_with_the_last() {
         assert_eq!(state.reader().approvals(now).await.unwrap().len(), 1);
         // One that fails uses nothing up.
         for (run, outcome) in [(2 * number, Outcome::Failed), (2 * number + 1, Outcome::Degraded)] {
-            let run_of = NewRun { scope: Some(shard.title()), ..new_run(run, START) };
-            state.begin_run(&run_of).await.unwrap();
-            state.note_approvals(run_id(run), &waivers).await.unwrap();
             assert_eq!(waiting(shard).await.len(), 1);
-            if outcome == Outcome::Degraded {
-                state.use_up_approvals(&waivers, Some(shard)).await.unwrap();
-            }
+            begin_with(&state, run, shard, &waivers).await;
             state.finish_run(run_id(run), &ended(outcome, START)).await.unwrap();
         }
+        state.use_up_approvals(&waivers, Some(shard)).await.unwrap();
         assert_eq!(waiting(shard).await, [], "shard {shard} passed once");
     }
     assert_eq!(state.reader().approvals(now).await.unwrap(), []);
