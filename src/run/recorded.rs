@@ -248,11 +248,6 @@ impl<'a> Recorded<'a> {
         );
         let report = report(approved.into_plan(), Vec::new(), applied);
         self.log_lines(&report);
-        if report.stopped.is_none()
-            && let Err(error) = self.state().use_up_approvals(waivers, self.shard).await
-        {
-            warn!(%error, "an approval that was used waits on");
-        }
         Ok(report)
     }
 
@@ -271,6 +266,9 @@ impl<'a> Recorded<'a> {
             let summary = Summary::of(&done, summary);
             let state = self.state().clone();
             let noted = note_end(self.surroundings, &state, summary, &calls()).await;
+            if let Err(error) = state.use_up_approvals(self.run(), self.shard).await {
+                warn!(%error, "an approval that was used waits on");
+            }
             if let Err(error) = noted.and(self.lease.release().await) {
                 warn!(%error, "the end of the run is not in the history");
             }

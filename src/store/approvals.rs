@@ -54,13 +54,13 @@ impl State {
         self.0.database.run(withdraw).await
     }
 
-    /// Notes what `run` is allowed to pass.
+    /// Notes what `run` is allowed to pass. What its command says and what waited for it, too, is noted as what waited.
     ///
     /// # Errors
     /// Where the state cannot be written.
     pub async fn note_approvals(&self, run: RunId, waivers: &Waivers) -> Result<(), StateError> {
         let insert = "INSERT INTO run_approvals (run_id, rule, psa_id, psa_key, given_at) VALUES ($1, $2, $3, $4, $5) \
-                      ON CONFLICT (run_id, rule, psa_key) DO NOTHING";
+                      ON CONFLICT (run_id, rule, psa_key) DO UPDATE SET given_at = COALESCE(EXCLUDED.given_at, run_approvals.given_at)";
         let (run, waivers) = (run.to_string(), waivers.clone());
         let note = async move |pool: &AnyPool| {
             let mut transaction = pool.begin().await?;
@@ -74,39 +74,31 @@ impl State {
         self.0.database.run(note).await
     }
 
-    /// Takes away what waited for a run that was carried out, which the history says by now. What was given anew meanwhile waits for the
-    /// next one.
+    /// Takes away what waited for `run`, if the history says that it was carried out. What was given anew meanwhile waits for the next one.
     ///
-    /// After a run over a shard, it waits on for the other shards, and goes with the last of them that is carried out.
+    /// After a run over a shard, it waits on for the other shards, and goes with the last of them that is carried out. Each looks after its
+    /// own end is in the history: of those that end together, the last one sees all.
     ///
     /// # Errors
     /// Where the state cannot be written.
-    pub async fn use_up_approvals(&self, waivers: &Waivers, shard: Option<Shard>) -> Result<(), StateError> {
-        let shards = format!("(SELECT COUNT(DISTINCT r.scope) {USED_BY_SHARDS} AND r.scope LIKE $7) >= $8");
-        let delete = format!(
-            "DELETE FROM approvals WHERE tenant = $3 AND rule = $4 AND psa_key = $5 AND given_at = $6 AND {shards}"
-        );
+    pub async fn use_up_approvals(&self, run: RunId, shard: Option<Shard>) -> Result<(), StateError> {
+        let delete = AssertSqlSafe(format!(
+            "DELETE FROM approvals WHERE tenant = $3 AND EXISTS (SELECT 1 {USED} AND r.run_id = $4) \
+             AND (SELECT COUNT(DISTINCT r.scope) {USED} AND r.scope LIKE $5) >= $6"
+        ));
+        let (tenant, run) = (self.0.tenant.clone(), run.to_string());
         let division = shard.map(division).unwrap_or_default();
         let shards = shard.map_or(0, |shard| i64::from(shard.count()));
-        let (tenant, waivers) = (self.0.tenant.clone(), waivers.clone());
         let use_up = async move |pool: &AnyPool| {
-            let mut transaction = pool.begin().await?;
-            for Waiver { rule, company, waiting_since } in waivers.iter() {
-                let Some(since) = waiting_since else { continue };
-                let (_, psa_key) = columns(company.as_ref());
-                let query =
-                    carried_out(sqlx::query(AssertSqlSafe(delete.clone()))).bind(&tenant).bind(rule.name());
-                let query = query.bind(psa_key).bind(time::written(*since));
-                query.bind(&division).bind(shards).execute(&mut *transaction).await?;
-            }
-            transaction.commit().await
+            let query = carried_out(sqlx::query(delete)).bind(tenant).bind(run);
+            query.bind(division).bind(shards).execute(pool).await.map(drop)
         };
         self.0.database.run(use_up).await
     }
 }
 
-/// The runs over shards that were carried out with an approval: `approvals` is the row of the one that is meant.
-const USED_BY_SHARDS: &str = "FROM run_approvals u JOIN runs r ON r.run_id = u.run_id WHERE r.tenant = approvals.tenant \
+/// The runs that were carried out with an approval: `approvals` is the row of the one that is meant.
+const USED: &str = "FROM run_approvals u JOIN runs r ON r.run_id = u.run_id WHERE r.tenant = approvals.tenant \
                               AND u.rule = approvals.rule AND u.psa_key = approvals.psa_key AND u.given_at = approvals.given_at \
                               AND r.outcome IN ($1, $2)";
 
@@ -124,7 +116,7 @@ impl StateReader {
         let (tenant, since) = (self.tenant.clone(), time::written(now - APPROVAL_LAPSES_AFTER));
         let select = AssertSqlSafe(format!(
             "SELECT rule, psa_id, given_at FROM approvals WHERE tenant = $3 AND given_at > $4 \
-             AND NOT EXISTS (SELECT 1 {USED_BY_SHARDS} AND r.scope = $5) ORDER BY rule, psa_key"
+             AND NOT EXISTS (SELECT 1 {USED} AND r.scope = $5) ORDER BY rule, psa_key"
         ));
         let rows = async move |pool: &AnyPool| {
             let query = carried_out(sqlx::query(select)).bind(tenant).bind(since);

@@ -2,7 +2,7 @@ use psasync::domain::ids::{OrgId, PsaId, RecordId};
 use psasync::domain::record::KnownRecord;
 use psasync::domain::shard::Shard;
 use psasync::domain::waiver::{Rule, Waiver, Waivers};
-use psasync::store::{NewRun, Outcome};
+use psasync::store::{NewRun, Outcome, State};
 
 use super::{START, at, begin, ended, new_run, run_id};
 use crate::Home;
@@ -48,12 +48,11 @@ async fn an_approval_that_is_used_waits_no_longer_and_is_kept_with_its_run() {
     for _ in 0..2 {
         state.note_approvals(run_id(1), &waivers).await.unwrap();
     }
-    assert_eq!(
-        state.reader().approvals(now).await.unwrap().len(),
-        2,
-        "a run that is not over uses nothing up"
-    );
-    state.use_up_approvals(&waivers, None).await.unwrap();
+    state.use_up_approvals(run_id(1), None).await.unwrap();
+    let waiting = state.reader().approvals(now).await.unwrap();
+    assert_eq!(waiting.len(), 2, "a run that is not over uses nothing up");
+    state.finish_run(run_id(1), &ended(Outcome::Done, START)).await.unwrap();
+    state.use_up_approvals(run_id(1), None).await.unwrap();
     let waiting = state.reader().approvals(now).await.unwrap();
     assert_eq!(waiting.len(), 1, "what a run's own command says takes nothing from the next night");
     assert_eq!(waiting[0].rule, Rule::MaxZeroedPercent);
@@ -68,8 +67,11 @@ async fn an_approval_that_was_given_anew_meanwhile_waits_for_the_next_run() {
     let (now, later) = (at(START), at(START) + chrono::TimeDelta::hours(1));
     state.approve(Rule::MaxCreates, None, now).await.unwrap();
     let used: Waivers = state.reader().approvals(now).await.unwrap().into_iter().collect();
+    begin(&state, 1, START).await;
+    state.note_approvals(run_id(1), &used).await.unwrap();
     state.approve(Rule::MaxCreates, None, later).await.unwrap();
-    state.use_up_approvals(&used, None).await.unwrap();
+    state.finish_run(run_id(1), &ended(Outcome::Done, START)).await.unwrap();
+    state.use_up_approvals(run_id(1), None).await.unwrap();
     let waiting = state.reader().approvals(later).await.unwrap();
     assert_eq!(waiting, [Waiver { rule: Rule::MaxCreates, company: None, waiting_since: Some(later) }]);
 }
@@ -121,7 +123,7 @@ async fn begin_with(state: &State, run: u8, shard: Shard, waivers: &Waivers) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_approval_goes_with_the_last_shards_also_where_they_end_together() {
+async fn an_approval_goes_with_the_last_of_the_shards_that_end_together() {
     let home = Home::new();
     let (state, now) = (home.open().await, at(START));
     state.approve(Rule::MaxCreates, None, now).await.unwrap();
@@ -130,12 +132,28 @@ async fn an_approval_goes_with_the_last_shards_also_where_they_end_together() {
     for (run, shard) in shards {
         begin_with(&state, run, shard, &waivers).await;
     }
-    for (run, _) in shards {
-        state.finish_run(run_id(run), &ended(Outcome::Done, START)).await.unwrap();
+    let [(first, _), (second, shard)] = shards;
+    state.finish_run(run_id(first), &ended(Outcome::Done, START)).await.unwrap();
+    state.use_up_approvals(run_id(second), Some(shard)).await.unwrap();
+    assert_eq!(state.reader().approvals(now).await.unwrap().len(), 1, "one of them is not over");
+    state.finish_run(run_id(second), &ended(Outcome::Done, START)).await.unwrap();
+    for (run, shard) in shards {
+        state.use_up_approvals(run_id(run), Some(shard)).await.unwrap();
     }
-    for (_, shard) in shards {
-        state.use_up_approvals(&waivers, Some(shard)).await.unwrap();
-    }
+    assert_eq!(state.reader().approvals(now).await.unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_the_runs_own_command_repeats_is_used_up() {
+    let home = Home::new();
+    let (state, now) = (home.open().await, at(START));
+    state.approve(Rule::MaxCreates, None, now).await.unwrap();
+    let mut waivers = Waivers::from_iter([Rule::MaxCreates]);
+    waivers.extend(state.reader().approvals(now).await.unwrap());
+    begin(&state, 1, START).await;
+    state.note_approvals(run_id(1), &waivers).await.unwrap();
+    state.finish_run(run_id(1), &ended(Outcome::Done, START)).await.unwrap();
+    state.use_up_approvals(run_id(1), None).await.unwrap();
     assert_eq!(state.reader().approvals(now).await.unwrap(), []);
 }
 
@@ -155,8 +173,8 @@ async fn an_approval_lets_every_shard_pass_once_and_goes_with_the_last() {
             assert_eq!(waiting(shard).await.len(), 1);
             begin_with(&state, run, shard, &waivers).await;
             state.finish_run(run_id(run), &ended(outcome, START)).await.unwrap();
+            state.use_up_approvals(run_id(run), Some(shard)).await.unwrap();
         }
-        state.use_up_approvals(&waivers, Some(shard)).await.unwrap();
         assert_eq!(waiting(shard).await, [], "shard {shard} passed once");
     }
     assert_eq!(state.reader().approvals(now).await.unwrap(), []);
