@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::exit::Exit;
-use super::surroundings::state_reader;
+use super::surroundings::existing_state;
 use crate::config::Config;
 use crate::schedule::Schedule;
 use crate::store::StateError;
@@ -52,12 +52,13 @@ pub enum Served {
     Never,
 }
 
-/// Looks up whether `due` was served.
+/// Looks up whether `due` was served. A state that an older version left is brought up to date first: it is not new.
 ///
 /// # Errors
 /// Where the state cannot be used.
 pub async fn served(config: &Config, due: DateTime<Utc>, now: DateTime<Utc>) -> Result<Served, StateError> {
-    let Some(state) = state_reader(config).await? else { return Ok(Served::Never) };
+    let Some(state) = existing_state(config).await? else { return Ok(Served::Never) };
+    let state = state.reader();
     Ok(match state.success_since(due, now).await? {
         Some(_) => Served::Yes,
         None if state.has_begun().await? => Served::No,

@@ -5,7 +5,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use psasync::http::ExchangeError;
-use psasync::run::{Caretaker, Exit, NightEnd, Nights, Served, Timetable, past_runs, serve, served};
+use psasync::run::{
+    Caretaker, Exit, NightEnd, Nights, Served, Timetable, past_runs, serve, served, tenant_name,
+};
+use psasync::store::MIGRATIONS;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, Connection as _, SqlSafeStr as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::customers::settled;
@@ -129,6 +134,30 @@ async fn a_restart_runs_nothing_twice_and_makes_up_what_was_missed() {
     assert_eq!(serving(&night, until(&night, "2026-03-12T10:00:00Z")).await, [Exit::Done]);
     assert_eq!(carried_out(&night).await, ["10 00:00", "12 00:00"], "of the missed nights, the last one");
     assert_eq!(health(&night).await, GREEN);
+}
+
+/// A state as the first version left it, after a night on 2026-03-10.
+async fn leave_old_state(night: &Night) {
+    let (version, name, sql) = MIGRATIONS[0];
+    let sql = AssertSqlSafe(sql).into_sql_str();
+    let first = Migration::new(version, name.into(), MigrationType::Simple, sql, false);
+    let url = format!("sqlite://{}?mode=rwc", night.state_path().display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    Migrator::with_migrations(vec![first]).run(&mut connection).await.unwrap();
+    let ran = "INSERT INTO runs (run_id, tenant, command, version, scheduled_at, started_at, finished_at, outcome) VALUES ($1, $2, 'sync', '0.1.0', \
+               '2026-03-10T00:00:00.000Z', '2026-03-10T00:00:00.000Z', '2026-03-10T00:09:00.000Z', 'done')";
+    let run = night.run();
+    let ran = sqlx::query(ran).bind(run.id.to_string()).bind(tenant_name(&run.config));
+    ran.execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_an_older_version_left_is_not_taken_for_a_new_one() {
+    let night = Night::at("2026-03-11T12:00:00Z", settled()).remembering();
+    leave_old_state(&night).await;
+    assert_eq!(serving(&night, until(&night, "2026-03-11T13:00:00Z")).await, [Exit::Done]);
+    assert_eq!(carried_out(&night).await, ["10 00:00", "11 00:00"]);
 }
 
 #[tokio::test(start_paused = true)]
