@@ -12,12 +12,24 @@ const INDEX: &str = "JOB_COMPLETION_INDEX";
 /// The Job's own definition sets it: how many pods there are.
 const COUNT: &str = "JOB_COMPLETIONS";
 
-/// The place of this process among the pods of its Job, where both variables are set.
+/// The place of this process among the pods of its Job, where it is in one. One variable alone does not say it: every pod would do all.
 pub(super) fn place() -> Result<Option<Shard>, Failure> {
     match (variable(INDEX), variable(COUNT)) {
         (Some(index), Some(count)) => parsed(&index, &count).map(Some),
-        _ => Ok(None),
+        (Some(_), None) => Err(missing(INDEX, COUNT)),
+        (None, Some(_)) => Err(missing(COUNT, INDEX)),
+        (None, None) => Ok(None),
     }
+}
+
+fn missing(set: &str, unset: &str) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        format!("{set} is set, and {unset} is not: which part of a Job this is cannot be told"),
+        format!(
+            "set {COUNT} to the `completions` of a Job that is `Indexed`, or name the part with `--shard` or `--tenant`"
+        ),
+    )
 }
 
 fn variable(name: &str) -> Option<String> {

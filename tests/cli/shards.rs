@@ -65,6 +65,21 @@ fn the_variables_of_a_job_say_the_shard_unless_the_command_line_says_more() {
     );
 }
 
+#[rstest]
+#[case::no_number("JOB_COMPLETION_INDEX", "JOB_COMPLETIONS")]
+#[case::no_index("JOB_COMPLETIONS", "JOB_COMPLETION_INDEX")]
+fn one_variable_of_a_job_alone_is_64_and_the_other_is_named(#[case] set: &str, #[case] unset: &str) {
+    let services = Simulated::start(&["--fleet", "2:2"]);
+    let plan = |arguments: &[&str]| {
+        services.command(&[&["plan"], arguments].concat()).env(set, "1").env_remove(unset).output().unwrap()
+    };
+    let refused = plan(&[]);
+    let stderr = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(64), "{stderr}");
+    assert!(stderr.contains(&format!("{unset} is not")) && stderr.contains("hint:"), "{stderr}");
+    assert_eq!(plan(&["--shard", "0/2"]).status.code(), Some(0));
+}
+
 #[test]
 fn the_plan_of_a_shard_is_not_saved() {
     let services = Simulated::start(&["--fleet", "2:2"]);

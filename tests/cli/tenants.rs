@@ -150,6 +150,8 @@ fn what_would_leave_a_tenant_out_or_mix_two_up_is_78() {
     let folder = Folder::new();
     let place = [("JOB_COMPLETION_INDEX", "0"), ("JOB_COMPLETIONS", "3")];
     assert!(folder.refused(&["sync"], &place, 78).contains("has 2 tenants: `alpha`, `beta`"));
+    let no_number = folder.refused(&["sync"], &place[..1], 64);
+    assert!(no_number.contains("JOB_COMPLETIONS is not"), "{no_number}");
     let key = [("PSASYNC_UMBRELLA__API_KEY", "k")];
     assert!(folder.refused(&["sync"], &key, 78).contains("would be the same for every tenant"));
     let twin = [("PSASYNC_CONNECTWISE__PRIVATE_KEY_FILE", "/run/secrets/cw")];
