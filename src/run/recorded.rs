@@ -12,7 +12,7 @@ use super::invocation::Invocation;
 use super::measures::Measures;
 use super::report::{Calls, Report, bucket};
 use super::services::Services;
-use super::surroundings::{Surroundings, state};
+use super::surroundings::{Surroundings, keeps_something, state};
 use crate::apply::Applied;
 use crate::connectwise::TypeState;
 use crate::domain::ids::{OrgId, RunId};
@@ -140,9 +140,12 @@ impl<'a> Recorded<'a> {
     /// Opens the state, takes the lease, and notes that the run begins. Nothing has been asked of either service by then.
     pub(super) async fn begin(surroundings: &'a Surroundings<'a>, title: Title) -> Result<Self, RunError> {
         let Surroundings { config, clock, run: id, stop, .. } = *surroundings;
-        let (started_at, until) = (clock.now(), Instant::now() + config.http.run_deadline);
-        let state = state(surroundings.config).await?;
         let Title { command, about, scope, shard, scheduled } = title;
+        if shard.is_some() {
+            keeps_something(config, "the leases of shards")?;
+        }
+        let (started_at, until) = (clock.now(), Instant::now() + config.http.run_deadline);
+        let state = state(config).await?;
         let lease = Lease::acquire(&state, LeaseName::Records(shard), id, clock, stop).await?;
         let run = NewRun { id, command, about, scope, scheduled, started_at };
         let lease = begin_run(lease, &run).await?;

@@ -101,6 +101,16 @@ async fn a_run_over_all_waits_for_no_shard_and_no_shard_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shard_does_not_write_where_no_sibling_could_meet_its_lease() {
+    let night = Night::of(six()).set("state.path", ":memory:");
+    let refused = night.try_shard("0/2").await.unwrap_err();
+    assert_eq!(refused.exit(), Exit::Config);
+    assert!(refused.to_string().contains("the leases of shards"), "{refused}");
+    assert!(night.sent().is_empty());
+    assert_eq!(night.sync().await.exit(), Exit::Done, "a run over all needs none");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_sibling_is_writing_is_not_settled_by_another_shard() {
     let night = night(six());
     let lease = night.take(LeaseName::Records("1/2".parse().ok())).await;
