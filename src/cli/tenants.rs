@@ -158,8 +158,8 @@ fn variable_of_one() -> Result<Option<(String, String)>, Failure> {
     Ok(environment()?.into_iter().find_map(|(name, _)| known.remove_entry(&name)))
 }
 
-/// Two tenants on one key would exceed its limits together; two that write the same records would write them twice. Files that are not
-/// valid are their own tenant's trouble.
+/// Two tenants on one key would exceed its limits together; two that write the same records would write them twice; with one list, each
+/// would miss the organizations of the other. Files that are not valid are their own tenant's trouble.
 fn check_distinct(tenants: &[Tenant]) -> Result<(), Failure> {
     let mut seen: BTreeMap<(&str, String), &Tenant> = BTreeMap::new();
     for tenant in tenants {
@@ -171,7 +171,7 @@ fn check_distinct(tenants: &[Tenant]) -> Result<(), Failure> {
                 return Err(Failure::new(
                     Exit::Config,
                     format!("the tenants `{}` and `{}` have the same {what}", other.name, tenant.name),
-                    "give each a key, records and a state of its own; one console and one company are one tenant, with one mapping",
+                    "give each a key, a mapping, records and a state of its own; one console and one company are one tenant, with one mapping",
                 ));
             }
         }
@@ -180,7 +180,7 @@ fn check_distinct(tenants: &[Tenant]) -> Result<(), Failure> {
 }
 
 /// What two tenants must not have in common. Who shares a state and a login company shares leases, too.
-fn distinct(config: &Config) -> [(&'static str, String); 3] {
+fn distinct(config: &Config) -> [(&'static str, String); 4] {
     let login = tenant_name(config);
     let records = format!("{login} {}", config.record.type_name.trim().to_lowercase());
     let state = match (&config.state.url, &config.state.path) {
@@ -191,6 +191,7 @@ fn distinct(config: &Config) -> [(&'static str, String); 3] {
     let key = format!("{} {}", config.umbrella.base_url, config.umbrella.api_key.expose());
     [
         ("`umbrella.api_key`", key),
+        ("`mapping.file`", config.mapping_file.display().to_string()),
         ("ConnectWise company and `record.type_name`", records),
         ("ConnectWise company and state", format!("{login} {state}")),
     ]

@@ -98,6 +98,19 @@ fn a_variable_that_says_what_tells_tenants_apart_is_about_the_one_that_is_named(
 }
 
 #[test]
+fn two_tenants_with_one_mapping_are_78() {
+    let folder = Folder::new();
+    for name in ["alpha", "beta"] {
+        let path = folder.folder.path().join(format!("{name}.toml"));
+        let settings = fs::read_to_string(&path).unwrap();
+        let lines = settings.lines().filter(|line| !line.starts_with("file = "));
+        fs::write(&path, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    }
+    let same = folder.refused(&["plan"], &[], 78);
+    assert!(same.contains("the tenants `alpha` and `beta` have the same `mapping.file`"), "{same}");
+}
+
+#[test]
 fn a_tenant_that_fails_stops_no_other_and_decides_how_the_command_ends() {
     let folder = Folder::new();
     fs::write(folder.folder.path().join("aardvark.toml"), "[umbrella\n").unwrap();
