@@ -117,7 +117,7 @@ pub async fn serve(mut timetable: Timetable, caretaker: &Caretaker<'_>, nights: 
         let now = (caretaker.now)();
         let latest = timetable.schedule.previous_at_or_before(now).unwrap_or(turn.scheduled);
         if latest > turn.scheduled {
-            turn = Turn { scheduled: latest, at: now, tries: 0, is_first: turn.is_first };
+            turn = Turn { scheduled: latest, at: now, tries: 0, is_first: false };
         }
         let is_tried_again = match caretaker.is_wanted(turn, nights).await {
             Some(false) => false,
@@ -325,6 +325,15 @@ mod tests {
     async fn a_new_installation_waits_for_the_schedule() {
         let mut nights = Pretended { is_new: true, ..Pretended::starting_at("2026-12-01T18:00:00Z") };
         assert_eq!(nights.every_midnight("2026-12-02T12:00:00Z").await, runs([("02 00:00", 0)]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_installation_that_wakes_after_a_due_time_runs_for_it() {
+        let mut nights = Pretended { is_new: true, ..Pretended::starting_at("2026-12-01T00:00:10Z") };
+        // The first turn waits for its jitter, and another time is due meanwhile.
+        let half_hourly = Timetable { jitter: Duration::from_secs(4000), ..timetable("*/30 * * * *") };
+        let told = nights.serve(half_hourly, "2026-12-01T00:40:00Z").await;
+        assert_eq!(told, runs([("01 00:30", 3)]));
     }
 
     #[tokio::test(start_paused = true)]
