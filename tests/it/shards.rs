@@ -11,6 +11,7 @@ use psasync::domain::answer::Stored;
 use psasync::domain::field::FieldId;
 use psasync::domain::finding::{Bucket, Reason};
 use psasync::domain::ids::{CompanyId, OrgId, PsaId};
+use psasync::domain::shard::Shard;
 use psasync::domain::waiver::Rule;
 use psasync::plan::guard::Share;
 use psasync::run::{Exit, Report};
@@ -19,11 +20,13 @@ use serde_json::json;
 use simulator::world::Organization;
 use simulator::{Service, World};
 
-use crate::customers::{record, with_customers};
+use crate::customers::{all_settled, record, with_customers};
 use crate::simulated::{Night, Told as _, general};
 
 const COMPANIES: [&str; 6] = ["ACME", "BETA", "GAMMA", "DELTA", "EPSILON", "ZETA"];
 const FIRST: [&str; 2] = ["ACME", "DELTA"];
+
+const TWELVE: [&str; 12] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"];
 
 /// Six companies, each with a record that said 5 queries.
 fn six() -> World {
@@ -220,13 +223,18 @@ async fn every_shard_refuses_where_too_many_organizations_of_the_fleet_are_missi
 
 #[tokio::test(start_paused = true)]
 async fn companies_whose_numbers_fell_to_zero_are_judged_within_the_shard() {
-    let mut world = six();
-    world.umbrella.organizations.iter_mut().for_each(|organization| organization.traffic.clear());
+    let mut world = all_settled(&TWELVE);
+    let shard: Shard = "0/2".parse().unwrap();
+    let of_shard =
+        world.umbrella.organizations.iter_mut().filter(|one| shard.has(OrgId(one.id.unsigned_abs())));
+    of_shard.for_each(|organization| organization.traffic.clear());
     let night = night(world);
-    for report in both(&night).await {
-        assert_eq!((report.refusals, report.stopped.is_none()), (Vec::new(), true));
-    }
-    next_day(&night);
+    let [first, second] = both(&night).await;
+    let refusal = &first.refusals[0];
+    assert_eq!(refusal.rule, Rule::MaxZeroedPercent);
+    assert_eq!((refusal.measured, first.exit()), (Share { part: 6, whole: 6 }, Exit::Refused));
+    assert_eq!((second.exit(), second.counts()[&Bucket::Updated]), (Exit::Done, 6));
+    assert_eq!(night.count(Service::ConnectWise, "PATCH"), 6);
 }
 
 #[tokio::test(start_paused = true)]
