@@ -15,6 +15,7 @@ use crate::apply::LineOutcome;
 use crate::config::Config;
 use crate::domain::field::FieldId;
 use crate::domain::ids::RunId;
+use crate::domain::shard::Shard;
 use crate::domain::stamp;
 use crate::http::Traffic;
 use crate::plan::{Action, LinePlan};
@@ -127,10 +128,7 @@ fn latest_run(row: MeasuredRun) -> Option<LatestRun> {
 
 /// The shard of a scope as the history names it: the inner `None` for the whole mapping, the outer one for some companies.
 fn shard(scope: Option<&str>) -> Option<Option<String>> {
-    match scope {
-        None => Some(None),
-        Some(scope) => scope.strip_prefix("shard ").map(|shard| Some(shard.to_owned())),
-    }
+    scope.map_or(Some(None), |scope| Some(Some(Shard::titled(scope)?.to_string())))
 }
 
 /// The commands whose runs are told of.

@@ -7,8 +7,8 @@ use sqlx::{AnyPool, AssertSqlSafe};
 
 use super::error::StateError;
 use super::runs::{COLUMNS, Outcome, RunRow};
-use super::shards::shard_of;
 use super::{StateReader, time};
+use crate::domain::shard::Shard;
 
 /// The command of a nightly run.
 const NIGHT: &str = "sync";
@@ -92,7 +92,7 @@ fn last_of_all_lines(successes: Vec<Success>) -> Option<Success> {
         match success.0.as_deref() {
             None => whole.push(success),
             Some(scope) => {
-                if let Some(shard) = shard_of(scope) {
+                if let Some(shard) = Shard::titled(scope) {
                     divisions.entry(shard.count()).or_default().push(success);
                 }
             }
