@@ -6,6 +6,7 @@ use super::exit::Exit;
 use crate::apply::ApplyError;
 use crate::connectwise::ConnectWiseError;
 use crate::domain::ids::RunId;
+use crate::domain::shard::Shard;
 use crate::plan::saved::Objection;
 use crate::store::{LeaseError, StateError};
 use crate::umbrella::UmbrellaError;
@@ -54,6 +55,14 @@ pub enum RunError {
     /// There is no run to undo.
     #[error("no run of the history wrote anything that could be put back")]
     NothingWritten,
+    /// What wrote last was one of the runs over shards that make up a night.
+    #[error("the last run that wrote something was over shard {shard} alone; runs over its division near it: {}", ids(.runs))]
+    LastOfShards {
+        /// Its shard.
+        shard: Shard,
+        /// It and those near it, the latest first.
+        runs: Vec<RunId>,
+    },
     /// The beginning of an id does not say which run is meant.
     #[error("several runs of the history begin with `{name}`")]
     RunAmbiguous {
@@ -102,6 +111,10 @@ pub enum RunError {
     Stopped,
 }
 
+fn ids(runs: &[RunId]) -> String {
+    runs.iter().map(RunId::to_string).collect::<Vec<_>>().join(", ")
+}
+
 fn joined(objections: &[Objection]) -> String {
     objections.iter().map(Objection::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -124,6 +137,7 @@ impl RunError {
             Self::StatusUnknown { .. } | Self::NothingKept { .. } => Exit::Config,
             Self::RunUnknown { .. }
             | Self::NothingWritten
+            | Self::LastOfShards { .. }
             | Self::RunAmbiguous { .. }
             | Self::NotInRun { .. }
             | Self::CompanyUnknown { .. } => Exit::Usage,
@@ -157,6 +171,9 @@ impl RunError {
             Self::Stopped => "run it again, or wait for the next night".to_owned(),
             Self::RunUnknown { .. } | Self::RunAmbiguous { .. } | Self::NothingWritten => {
                 "`psasync history` lists the runs; `last` is the latest that wrote something".to_owned()
+            }
+            Self::LastOfShards { .. } => {
+                "name one of them by its id; to undo the night, undo each, the latest first".to_owned()
             }
             Self::NothingToProbe { remedy, .. } => {
                 let preset =

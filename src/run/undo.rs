@@ -1,5 +1,7 @@
 //! Puts back what a run wrote, where it is still there.
 
+use chrono::TimeDelta;
+
 use super::error::RunError;
 use super::invocation::Invocation;
 use super::recorded::{Order, Recorded, Title};
@@ -11,6 +13,7 @@ use crate::connectwise::{ConnectWiseError, Reader, TypeState, read_type};
 use crate::domain::ids::{CompanyId, OrgId, PsaId, RunId, psa_key};
 use crate::domain::mapping::{LineState, Mapping, MappingLine, Source};
 use crate::domain::record::Record;
+use crate::domain::shard::Shard;
 use crate::domain::waiver::Waivers;
 use crate::http::Exchange;
 use crate::plan::undo::{Deed, LaterAnswer, LeftAlone, Live, PastChange, PastWrite, Undo, undo as plan};
@@ -20,6 +23,11 @@ use crate::store::{RunRow, StateError, StateReader, WriteKind, WriteRow, WriteSt
 
 /// What names the latest run that wrote something.
 const LAST: &str = "last";
+
+/// How far apart runs over the shards of one night begin at most.
+const NEAR: TimeDelta = TimeDelta::hours(12);
+/// How many runs of the history are looked at for each shard: some were tried again.
+const RUNS_OF_A_SHARD: u32 = 4;
 
 /// What undoing a run would put back.
 #[derive(Debug)]
@@ -61,7 +69,7 @@ impl PlannedUndo {
 /// Sends nothing but GET, asks Umbrella nothing, and needs no lease.
 ///
 /// # Errors
-/// Where there is no such run, or a [`RunError`] where the records cannot be read.
+/// Where there is no such run, `last` is one of several over shards, or a [`RunError`] where the records cannot be read.
 pub async fn plan_undo<E: Exchange>(
     reader: &Reader<E>,
     surroundings: &Surroundings<'_>,
@@ -114,7 +122,7 @@ pub async fn undo<E: Exchange>(
 async fn find_run(state: &StateReader, name: &str) -> Result<RunRow, RunError> {
     let unknown = || RunError::RunUnknown { name: name.to_owned() };
     if name == LAST {
-        return state.last_writing_run().await?.ok_or(RunError::NothingWritten);
+        return last_run(state).await;
     }
     let mut runs = state.runs_named(name).await?;
     match (runs.pop(), runs.is_empty()) {
@@ -122,6 +130,23 @@ async fn find_run(state: &StateReader, name: &str) -> Result<RunRow, RunError> {
         (Some(_), false) => Err(RunError::RunAmbiguous { name: name.to_owned() }),
         (None, _) => Err(unknown()),
     }
+}
+
+/// The latest run that wrote. One over a shard is not it where others of its division ran near it: a person means the night.
+async fn last_run(state: &StateReader) -> Result<RunRow, RunError> {
+    let last = state.last_writing_run().await?.ok_or(RunError::NothingWritten)?;
+    let shard_of = |run: &RunRow| run.scope.as_deref().and_then(Shard::titled);
+    let Some(shard) = shard_of(&last) else { return Ok(last) };
+    let is_near = |run: &RunRow| {
+        shard_of(run).is_some_and(|other| other == shard || other.is_sibling_of(shard))
+            && (run.started_at - last.started_at).abs() < NEAR
+    };
+    let runs = state.runs(shard.count().saturating_mul(RUNS_OF_A_SHARD)).await?;
+    let near: Vec<_> = runs.into_iter().filter(is_near).collect();
+    if near.iter().all(|run| run.scope == last.scope) {
+        return Ok(last);
+    }
+    Err(RunError::LastOfShards { shard, runs: near.into_iter().map(|run| run.id).collect() })
 }
 
 /// The writes at `companies`, each of which the run must have written.

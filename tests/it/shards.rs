@@ -140,6 +140,24 @@ async fn what_a_sibling_is_writing_is_not_settled_by_another_shard() {
     assert_eq!(open().await, 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn undo_last_after_a_night_in_shards_names_its_runs_and_undoes_none() {
+    let night = night(six());
+    both(&night).await;
+    let ids: Vec<_> = night.past_runs().await.into_iter().map(|run| run.row.id.to_string()).collect();
+    let refused = night.plan_undo("last", &[]).await.unwrap_err();
+    assert_eq!(refused.exit(), Exit::Usage);
+    assert!(ids.len() == 2 && ids.iter().all(|id| refused.to_string().contains(id)), "{refused}");
+    for id in &ids {
+        assert!(!night.plan_undo(id, &[]).await.unwrap().is_empty());
+    }
+    next_day(&night);
+    night.simulation.change(|world| world.umbrella.organizations[0].seats += 1);
+    night.shard("0/2").await;
+    let planned = night.plan_undo("last", &[]).await.unwrap();
+    assert_eq!(planned.of.scope.as_deref(), Some("shard 0/2"), "it ran alone");
+}
+
 // First installation
 
 fn nobody_has_a_record() -> World {
