@@ -110,7 +110,7 @@ async fn run_one(context: Context, command: Command) -> Result<Exit, Failure> {
         Command::Undo(args) => commands::undo::run(&context, &args).await,
         Command::Serve => commands::serve::run(&context).await,
         Command::Notify(command) => commands::notify::run(&context, command).await,
-        Command::Config(ConfigCommand::Check) => commands::config::check(&context),
+        Command::Config(ConfigCommand::Check) => commands::config::check(&context)?.print(),
         Command::Config(ConfigCommand::Schema) => commands::config::schema(),
         Command::Completions(args) => commands::completions::run(args),
         Command::Man(args) => commands::man::run(&args),

@@ -98,6 +98,23 @@ fn a_variable_that_says_what_tells_tenants_apart_is_about_the_one_that_is_named(
 }
 
 #[test]
+fn config_check_reads_every_tenant_of_a_folder_and_sends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let services = Simulated::start(&["--fleet", "1:1"]);
+    fs::copy(services.config(), folder.path().join("alpha.toml")).unwrap();
+    drop(services);
+    fs::write(folder.path().join("beta.toml"), "[umbrella\n").unwrap();
+    let output = psasync().args(["config", "check", "--config"]).arg(folder.path()).output().unwrap();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(78), "{stderr}");
+    assert!(stderr.contains("beta.toml:1"), "{stderr}");
+    assert!(stdout.contains("Tenant alpha\n") && stdout.contains("Tenant beta\n"), "{stdout}");
+    fs::copy(folder.path().join("alpha.toml"), folder.path().join("beta.toml")).unwrap();
+    let output = psasync().args(["config", "check", "--config"]).arg(folder.path()).output().unwrap();
+    assert!(text(&output.stderr).contains("have the same"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn two_tenants_with_one_mapping_are_78() {
     let folder = Folder::new();
     for name in ["alpha", "beta"] {

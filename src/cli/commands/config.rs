@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use crate::cli::context::{Context, environment, load, wire};
 use crate::cli::failure::Failure;
 use crate::cli::printer;
+use crate::cli::told::Told;
 use crate::config;
 use crate::run::Exit;
 
 /// Reads the configuration and the mapping. Nothing is sent.
-pub(in crate::cli) fn check(context: &Context) -> Result<Exit, Failure> {
+pub(in crate::cli) fn check(context: &Context) -> Result<Told, Failure> {
     let loaded = load(&context.config_path, environment()?)?;
     wire(&loaded.config)?;
     let mut out = String::new();
@@ -24,8 +25,7 @@ pub(in crate::cli) fn check(context: &Context) -> Result<Exit, Failure> {
         loaded.config.mapping_file.display(),
         if lines == 1 { "line" } else { "lines" }
     );
-    printer::result(&out)?;
-    Ok(Exit::Done)
+    Ok(Told::of(out, Exit::Done))
 }
 
 /// Prints the JSON Schema of the configuration file, for editors.

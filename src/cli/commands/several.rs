@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use tracing::{Instrument as _, Span, error_span};
 
-use super::{backfill, plan, sync};
-use crate::cli::args::{Command, PlanFormat};
+use super::{backfill, config, plan, sync};
+use crate::cli::args::{Command, ConfigCommand, PlanFormat};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::printer;
@@ -59,6 +59,7 @@ async fn carry_out(context: &Context, command: &Command) -> Outcome {
         Command::Plan(args) => plan::run(context, args).await,
         Command::Backfill(args) => backfill::run(context, args).await,
         Command::Sync(args) => sync::run(context, args).await,
+        Command::Config(ConfigCommand::Check) => config::check(context),
         _ => Err(Failure::new(Exit::Usage, "only runs are for several tenants", "name one with `--tenant`")),
     }
 }
@@ -69,6 +70,7 @@ fn check(tenants: &[Tenant], command: &Command) -> Result<PlanFormat, Failure> {
         Command::Plan(args) => (&args.scope, &args.out, args.format),
         Command::Backfill(args) => (&args.scope, &args.out, args.format.into()),
         Command::Sync(args) => (&args.scope, &None, args.format.into()),
+        Command::Config(ConfigCommand::Check) => return Ok(PlanFormat::Text),
         _ => return Err(needs_one(tenants, "this command")),
     };
     if out.is_some() {
