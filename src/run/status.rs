@@ -29,7 +29,7 @@ pub struct Status {
     pub tenant: String,
     /// When `serve` runs. Configuration: `schedule.cron`.
     pub cron: String,
-    /// When it does so next.
+    /// When it does so next by that, whatever it is trying again.
     pub next_run: Option<DateTime<Utc>>,
     /// How long the last success is ago.
     pub freshness: Freshness,
