@@ -1,6 +1,6 @@
 //! Eight processes on one PostgreSQL, against simulated services.
 //!
-//! `SCALE_ORGANIZATIONS` and `SCALE_SPEED` make it as large as docs/scale.md reports: 2500 and 6, with `--release`.
+//! `SCALE_ORGANIZATIONS` and `SCALE_SPEED` make it as large as docs/scale.md reports: 2500 and 10, with `--release`.
 
 #![expect(clippy::unwrap_used, reason = "a world that cannot be set up has failed the test")]
 
@@ -24,7 +24,7 @@ use self::server::Server;
 use self::services::{Services, psasync};
 
 const PROCESSES: u32 = 8;
-/// What a key may ask for in a minute by default, and what the wall time may exceed the bound by.
+/// What psasync asks for in a minute by default.
 const TOKENS_PER_MINUTE: u32 = 18;
 const CONNECTWISE_PER_MINUTE: u32 = 600;
 
@@ -130,9 +130,10 @@ fn eight_tenants_with_keys_of_their_own_are_as_fast_as_their_limits() {
         requests += asked.len();
     }
     println!("{requests} requests, none of them answered 429");
-    let percent = from_environment("SCALE_PERCENT", 25);
+    // Where few are asked, the start of 16 processes counts.
+    let percent = if organizations < 2_500 { 25.0 } else { 5.0 };
     assert!(wall.as_secs_f64() >= bound.as_secs_f64(), "faster than the limits allow");
-    assert!(over <= f64::from(percent), "{over:.1} % over the bound, {percent} % are allowed");
+    assert!(over <= percent, "{over:.1} % over the bound, {percent} % are allowed");
 }
 
 /// What the limits of one key set: a token for each organization and one for the console, and, once all are read, the writes of all records.
